@@ -268,10 +268,11 @@ def request(
 @app.command()
 def thresholds(
     precision: Annotated[
-        float, typer.Option("--precision", min=0.0, max=1.0, help="Share that is to be right.")
+        float, typer.Option("--precision", min=0.5, max=0.999, help="Share that is to be right.")
     ] = 0.95,
     min_items: Annotated[
-        int, typer.Option("--min-items", min=1, help="Of a class, before anything is said of it.")
+        int,
+        typer.Option("--min-items", min=1, help="Of a class, before it is called wrong too often."),
     ] = 20,
     set_them: Annotated[
         bool, typer.Option("--set", help="Use them from now on. Your name is recorded.")
@@ -298,7 +299,7 @@ def thresholds(
         if set_them:
             if not known:
                 raise CommandFailed(
-                    f"of no class have people looked at {min_items} documents: nothing is set"
+                    "people have looked at too few documents of every class: nothing is set"
                 )
             await set_thresholds(runtime, known, precision, who.by)
         return [each._asdict() for each in found.values()]
@@ -308,16 +309,17 @@ def thresholds(
         print_json(found)
         return
     print_table(
-        ("class", "looked at", "right", "believed from"),
+        ("class", "looked at", "right", "at least", "believed from"),
         [
             (
                 plain(each["document_class"]), str(each["items"]), str(each["right"]),
-                "too few to say" if each["threshold"] is None
+                f"{100 * each['min_right']:.0f} %",
+                f"{each['missing']} more answers needed" if each["threshold"] is None
                 else "never" if each["threshold"] > 1 else f"{each['threshold']:.3f}",
             )
             for each in found
         ],
-        right=frozenset({"looked at", "right", "believed from"}),
+        right=frozenset({"looked at", "right", "at least", "believed from"}),
         empty="Nobody has looked at a class yet.",
     )  # fmt: skip
 

@@ -133,6 +133,12 @@ def _filters(messages: Messages) -> dict[str, Callable[..., Any]]:
         return format_compact_decimal(value, locale=locale, fraction_digits=1)
 
     def percent(value: float) -> str:
+        """A share; what is nearly all is not called all, nor what is nearly nothing, nothing."""
+        about = round(value, 3)
+        if about == 1 and value < 1:
+            return f"> {format_percent(0.999, '0.0%', locale=locale)}"
+        if about == 0 and value > 0:
+            return f"< {format_percent(0.001, '0.0%', locale=locale)}"
         return format_percent(value, "#,##0.#%", locale=locale)
 
     def duration(seconds: float) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lineal_schemas.class_evidence import ClassEvidence
 from lineal_schemas.ids import document_id, rejected_document_id
 from lineal_schemas.objects import ObjectRef
 from lineal_schemas.parts import Part
@@ -226,6 +227,8 @@ class DocumentAnalyzed(DocumentEvent, type="document.analyzed", version=1):
     class_doubt: Literal["unsure", "unknown"] | None = None
     """Why a person should look at the class: at the stated rate of errors the model is not sure
     enough, or the document is like none that was taught. None also where no such model decides."""
+    class_evidence: ClassEvidence | None = None
+    """Of a class that the model is sure of, where too few answers show how often that is right."""
     personal_data: bool
     media_type: str | None = None
     """Of the original bytes, as detected."""

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from lineal_schemas.class_evidence import ClassEvidence
 from lineal_schemas.documents import DoubtPlace, PageMethod
 
 
@@ -221,6 +222,7 @@ class DocumentClass(BaseModel):
     reviewed: bool = False
     """Whether a person has said so; the classifier had said something else, or the same."""
     doubt: ClassDoubt | None = None
+    evidence: ClassEvidence | None = None
 
 
 class Analysis(_Result):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from lineal_schemas.anomalies import FaultName
+from lineal_schemas.class_evidence import ClassEvidence
 from lineal_schemas.ids import review_item_id
 from lineal_schemas.objects import ObjectRef, Sha256
 from lineal_schemas.payload import Payload
@@ -137,6 +138,8 @@ class ReviewRequested(_ReviewEvent, type="review.requested", version=1):
     """The class that the machine gave, by which the queue can be filtered."""
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     """How sure the machine was."""
+    evidence: ClassEvidence | None = None
+    """Where few answers show how often the machine is right: how many, before people were asked."""
     places: tuple[ReviewPlace, ...] = ()
     four_eyes: bool = False
     """Whether two people have to say the same, each without seeing the other's answer."""

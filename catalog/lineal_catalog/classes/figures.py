@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from typing import NamedTuple
 
 from lineal.store.connection import Connection
+from lineal_catalog.reviews.error_bounds import error_bound
 from lineal_catalog.reviews.thresholds import measured_classes
-
-CONFIDENCE = 0.9
-"""With which a rate of errors is below the bound that is given."""
 
 
 class Rate(NamedTuple):
@@ -26,7 +23,7 @@ class Rate(NamedTuple):
 
     @property
     def bound(self) -> float | None:
-        """What the rate is below with a confidence of :data:`CONFIDENCE`: the one-sided bound of
+        """What the rate is below with a confidence of 90 %: the one-sided bound of
         Clopper and Pearson (1934); None: nothing was counted."""
         return error_bound(self.wrong, self.of) if self.of else None
 
@@ -99,30 +96,3 @@ def model_figures(metrics: dict[str, float]) -> ModelFigures | None:
     except KeyError:
         return None
     return ModelFigures(Rate(total - right, total), Rate(believed - believed_right, believed))
-
-
-def error_bound(wrong: int, of: int, confidence: float = CONFIDENCE) -> float:
-    """The rate that so few errors would show with a probability of ``1 - confidence`` only."""
-    if wrong >= of:
-        return 1.0
-    low, high = wrong / of, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        if _at_most(wrong, of, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _at_most(wrong: int, of: int, rate: float) -> float:
-    """The probability of at most so many errors among so many, at a rate."""
-    if rate <= 0:
-        return 1.0
-    if rate >= 1:
-        return 0.0
-    total = 0.0
-    for number in range(wrong + 1):
-        ways = math.lgamma(of + 1) - math.lgamma(number + 1) - math.lgamma(of - number + 1)
-        total += math.exp(ways + number * math.log(rate) + (of - number) * math.log1p(-rate))
-    return min(1.0, total)

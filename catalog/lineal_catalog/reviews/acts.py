@@ -15,6 +15,7 @@ from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.objects import reference
 from lineal_catalog.documents.renditions import ANALYSIS, FIELDS, find_renditions
+from lineal_catalog.reviews.class_evidence import evidence_figures
 from lineal_catalog.reviews.item_state import InReview
 from lineal_catalog.reviews.leases import draft_of, end_lease, keep_draft, lease
 from lineal_catalog.reviews.opinions import opinions_of
@@ -25,7 +26,7 @@ from lineal_catalog.reviews.queries import (
     ReviewItem,
     UnknownReview,
     next_reviews,
-    places_of,
+    request_of,
 )
 from lineal_catalog.reviews.readings import value_of
 from lineal_catalog.reviews.reviewer import SOURCE, Reviewer, find
@@ -152,10 +153,11 @@ async def details(runtime: Runtime, item: ReviewItem, who: Reviewer) -> dict[str
     for opinion in told["opinions"]:
         value = await value_of(runtime, opinion["after"])
         opinion["value"] = None if value is None else plain_value(value)
-    told["places"] = [
-        place.model_dump(mode="json")
-        for place in await runtime.store.read(partial(places_of, item=item))
-    ]
+    asked = await runtime.store.read(partial(request_of, item=item))
+    told["places"] = [place.model_dump(mode="json") for place in asked.places] if asked else []
+    told["evidence"] = None
+    if asked is not None and asked.evidence is not None:
+        told["evidence"] = await runtime.store.read(partial(evidence_figures, shown=asked.evidence))
     told["draft"] = await runtime.store.read(
         partial(draft_of, item_id=item.item_id, actor=who.actor)
     )

@@ -214,12 +214,16 @@ def find_review(
     return _item(connection, (exact or rows)[0])
 
 
+def request_of(connection: Connection, item: ReviewItem) -> ReviewRequested | None:
+    """What was asked; None: it is erased."""
+    data = small_object(connection, item.request) if item.request else None
+    return None if data is None else ReviewRequested.model_validate_json(data)
+
+
 def places_of(connection: Connection, item: ReviewItem) -> tuple[ReviewPlace, ...]:
     """Where to look."""
-    data = small_object(connection, item.request) if item.request else None
-    if data is None:
-        return ()
-    return ReviewRequested.model_validate_json(data).places
+    asked = request_of(connection, item)
+    return () if asked is None else asked.places
 
 
 class ActsOfPerson(NamedTuple):

@@ -19,6 +19,7 @@ from lineal.observability.tracing import first_traceparent
 from lineal.runtime import Runtime
 from lineal.store.connection import Connection
 from lineal.store.derived_table import Table
+from lineal_catalog.reviews.error_bounds import answers_missing, max_right, min_right
 from lineal_schemas.envelope import first_event, now_us
 from lineal_schemas.ids import arrival_id
 from lineal_schemas.reviews import ReviewThresholdsSet
@@ -65,45 +66,59 @@ def measured_classes(connection: Connection) -> list[Measured]:
     return [Measured(name, ppm / PPM, outcome == "confirmed") for name, ppm, outcome in rows]
 
 
-def thresholds_for(
-    measured: Sequence[Measured], precision: float, *, min_items: int = 20
-) -> Mapping[str, ThresholdMeasurement]:
-    """From which confidence on each class is right often enough to be believed.
-
-    Of the items at least this sure, the share that people confirmed must reach the precision. The
-    lowest such confidence is taken. Classes with fewer items than ``min_items`` have none, and so
-    have those that are never right enough: a person looks at all of them.
-    """
-    found: dict[str, ThresholdMeasurement] = {}
-    for name in sorted({item.document_class for item in measured}):
-        items = sorted(
-            (item for item in measured if item.document_class == name),
-            key=lambda item: -item.confidence,
-        )
-        right = 0
-        best: float | None = None
-        for number, item in enumerate(items, 1):
-            right += item.right
-            # Items of one confidence are believed or doubted together.
-            last = number == len(items) or items[number].confidence < item.confidence
-            if last and right / number >= precision:
-                best = item.confidence
-        enough = len(items) >= min_items
-        found[name] = ThresholdMeasurement(
-            name, len(items), sum(item.right for item in items),
-            (best if best is not None else NOBODY_BELIEVED) if enough else None,
-        )  # fmt: skip
-    return found
-
-
 class ThresholdMeasurement(NamedTuple):
     """What is measured of a class."""
 
     document_class: str
     items: int
     right: int
+    min_right: float
+    """The share that is right at the least, with a confidence of 90 %: 15 of 15 show 0.86."""
     threshold: float | None
-    """None: too few items to say."""
+    """From which confidence on it is believed; :data:`NOBODY_BELIEVED` where it is wrong too often;
+    None: too few answers to say."""
+    missing: int
+    """Where too few: how many more answers it takes, all of them right."""
+
+
+def thresholds_for(
+    measured: Sequence[Measured], precision: float, *, min_items: int = 20
+) -> Mapping[str, ThresholdMeasurement]:
+    """From which confidence on each class is right often enough to be believed.
+
+    Of the items at least this sure so many were confirmed that, were fewer right than the
+    precision, one time in ten at most as many would be: 45 of 45 show 95 %, 20 of 20 do not. The
+    lowest such confidence is taken. A class that is shown to be wrong too often has
+    :data:`NOBODY_BELIEVED`, a person looks at all of it; that takes ``min_items``. Of any other it
+    cannot be said yet.
+    """
+    found: dict[str, ThresholdMeasurement] = {}
+    allowed = 1.0 - precision
+    for name in sorted({item.document_class for item in measured}):
+        items = sorted(
+            (item for item in measured if item.document_class == name),
+            key=lambda item: -item.confidence,
+        )
+        wrong = 0
+        best: float | None = None
+        needed = missing = answers_missing(0, 0, allowed)
+        for number, item in enumerate(items, 1):
+            if not item.right:
+                wrong += 1
+                needed += answers_missing(wrong, needed, allowed)
+            # Items of one confidence are believed or doubted together.
+            if number < len(items) and items[number].confidence == item.confidence:
+                continue
+            missing = min(missing, max(0, needed - number))
+            if number >= needed:
+                best = item.confidence
+        if best is None and len(items) >= min_items and max_right(wrong, len(items)) < precision:
+            best = NOBODY_BELIEVED
+        found[name] = ThresholdMeasurement(
+            name, len(items), len(items) - wrong, min_right(wrong, len(items)),
+            best, missing if best is None else 0,
+        )  # fmt: skip
+    return found
 
 
 def thresholds_set(connection: Connection) -> dict[str, float]:

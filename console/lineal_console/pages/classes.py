@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lineal.store.connection import Connection
-from lineal_catalog.classes.figures import CONFIDENCE, class_figures, model_figures
+from lineal_catalog.classes.figures import class_figures, model_figures
 from lineal_catalog.classes.queries import MODEL, examples_of, list_classes
 from lineal_catalog.classes.teaching import NoExample, NotRead, forget, teach
 from lineal_catalog.documents.queries import (
@@ -21,11 +21,23 @@ from lineal_catalog.documents.queries import (
     is_visible_to,
 )
 from lineal_catalog.models.queries import list_models
+from lineal_catalog.reviews.class_evidence import newest_evidence
+from lineal_catalog.reviews.error_bounds import CONFIDENCE
+from lineal_catalog.reviews.thresholds import (
+    measured_classes,
+    set_thresholds,
+    thresholds_for,
+    thresholds_set,
+)
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 
 CLASSES = Page("classes", "Classes", section="models", order=20)
 _SOURCE = "lineal:http"
+_PRECISION = 0.95
+"""Share of documents of a class that are to be right where no person looks."""
+_LEAST_PRECISION = 0.5
+_MOST_PRECISION = 0.999
 _MAX_EXAMPLES = 500
 """That are listed of one class, the newest."""
 
@@ -35,6 +47,8 @@ async def show_classes(request: PageRequest) -> Response:
     """All classes, and the model that knows them."""
     taught = {one.name: one for one in await list_classes(request.runtime)}
 
+    precision = _precision(request.query("precision"))
+
     def look(connection: Connection) -> dict[str, Any]:
         in_use = [one for one in list_models(connection, MODEL) if one.status == "in use"]
         info = in_use[0] if in_use else None
@@ -43,14 +57,17 @@ async def show_classes(request: PageRequest) -> Response:
             "figures": class_figures(connection),
             "model": info,
             "measured": model_figures(metrics),
+            "evidence": newest_evidence(connection, MODEL),
+            "thresholds": list(thresholds_for(measured_classes(connection), precision).values()),
+            "in_use_now": thresholds_set(connection),
         }
 
     found = await request.runtime.store.read(look)
     names = sorted({*taught, *found["figures"]}, key=str.casefold)
     return request.render(
         "classes.html",
-        names=names, taught=taught, confidence=CONFIDENCE, model_name=MODEL, address=_address,
-        **found,
+        names=names, taught=taught, confidence=CONFIDENCE, precision=precision,
+        model_name=MODEL, address=_address, **found,
     )  # fmt: skip
 
 
@@ -74,6 +91,24 @@ async def show_class(request: PageRequest) -> Response:
         "class.html", name=name, hidden=len(ids) - len(found["examples"]), address=_address,
         confidence=CONFIDENCE, **found,
     )  # fmt: skip
+
+
+@CLASSES.post("/thresholds", act="promote")
+async def use_thresholds(request: PageRequest) -> Response:
+    """Believe classes from the confidences on that are measured now."""
+    precision = _precision(str((await request.form()).get("precision", "")))
+    measured = await request.runtime.store.read(measured_classes)
+    known = {
+        name: one.threshold
+        for name, one in thresholds_for(measured, precision).items()
+        if one.threshold is not None
+    }
+    if not known:
+        return request.redirect(
+            CLASSES.url, request.text("Too few answers say how often a class is right.")
+        )
+    await set_thresholds(request.runtime, known, precision, request.credential)
+    return request.redirect(CLASSES.url, request.text("Classes are believed from these on."))
 
 
 @CLASSES.post("/teach", act="review")
@@ -113,6 +148,15 @@ async def forget_example(request: PageRequest) -> Response:
     return request.redirect(
         CLASSES.url, request.text("%(document)s is no example any more.", document=info.name)
     )
+
+
+def _precision(percent: str) -> float:
+    """A share given in percent; 95 % where it is none that can be asked for."""
+    try:
+        given = float(percent.replace(",", ".").removesuffix("%")) / 100
+    except ValueError:
+        return _PRECISION
+    return given if _LEAST_PRECISION <= given <= _MOST_PRECISION else _PRECISION
 
 
 def _address(name: str) -> str:

@@ -26,6 +26,7 @@ from lineal_consumers.nlp.overlaps import without_overlaps
 from lineal_consumers.nlp.region import document_region
 from lineal_consumers.nlp.trained_class import TrainedClasses
 from lineal_learning.documents.terms import ReadDocument, read_document, text_document
+from lineal_schemas.class_evidence import ClassEvidence
 from lineal_schemas.results import PAGE_SEPARATOR, Analysis, ClassDoubt, DocumentClass
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class AnalyzedObject(NamedTuple):
     document_class: str
     class_confidence: float
     class_doubt: ClassDoubt | None
+    class_evidence: ClassEvidence | None
     personal_data: bool
 
 
@@ -72,6 +74,7 @@ def analyze_object(
         document_class=analysis.document_class.name,
         class_confidence=analysis.document_class.confidence,
         class_doubt=analysis.document_class.doubt,
+        class_evidence=analysis.document_class.evidence,
         personal_data=any(entity.personal for entity in analysis.entities),
     )
 
@@ -91,7 +94,9 @@ def analyze_text(
     document_class = engines.document_class
     if classifier is not None:
         read = text_document(text) if result is None else _read(result)
-        document_class = TrainedClasses(_trained(classifier), read, config.class_error_rate)
+        document_class = TrainedClasses(
+            _trained(classifier), read, config.class_error_rate, config.class_model or ""
+        )
     pages = _plain(text).split(PAGE_SEPARATOR)
     language, language_confidence = (
         engines.language.detect(text) if engines.language else ("und", 0.0)

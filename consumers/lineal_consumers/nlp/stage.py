@@ -55,6 +55,7 @@ async def nlp(document: DocumentTextExtracted, ctx: Context[NlpConfig]) -> Docum
         document_class=analyzed.document_class,
         class_confidence=analyzed.class_confidence,
         class_doubt=analyzed.class_doubt,
+        class_evidence=analyzed.class_evidence,
         personal_data=analyzed.personal_data,
         media_type=document.content.media_type,
         content=document.content,

@@ -271,6 +271,7 @@ async def _reclassified(
             "document_class": person,
             "class_confidence": 1.0,
             "class_doubt": None,
+            "class_evidence": None,
         }
     )
     await ctx.state.put(f"{_CORRECTED}{document.document_id}", corrected)

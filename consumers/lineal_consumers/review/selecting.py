@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 
 from lineal import Context
+from lineal_catalog.reviews.class_evidence import AUDIT, evidence_now, share_to_ask
 from lineal_catalog.reviews.thresholds import thresholds_set
 from lineal_consumers.review.answers import answers_about
 from lineal_consumers.review.config import OTHERS, ReviewConfig
 from lineal_schemas.anomalies import AnomalyOpened
+from lineal_schemas.class_evidence import ClassEvidence
 from lineal_schemas.documents import DocumentAnalyzed, DocumentReviewRequested
 from lineal_schemas.results import Box
 from lineal_schemas.reviews import ReviewPlace, ReviewRequested
@@ -80,15 +83,19 @@ async def class_request(
         0.0,
     )  # fmt: skip
     if document.class_confidence < threshold:
-        reason = "confidence"
-    elif drawn(document.document_id, ctx.config.audit_share):
-        reason = "audit"
-    else:
+        return _class_request(document, "confidence")
+    share, evidence = ctx.config.audit_share, None
+    if name not in measured and document.class_evidence is not None:
+        evidence = document.class_evidence
+        share = max(share, share_to_ask(await ctx.query(partial(evidence_now, shown=evidence))))
+    if not drawn(document.document_id, share):
         return None
-    return _class_request(document, reason)
+    return _class_request(document, AUDIT, evidence)
 
 
-def _class_request(document: DocumentAnalyzed, reason: str) -> ReviewRequested:
+def _class_request(
+    document: DocumentAnalyzed, reason: str, evidence: ClassEvidence | None = None
+) -> ReviewRequested:
     return ReviewRequested(
         subject=f"document:{document.document_id}",
         target="class",
@@ -96,6 +103,7 @@ def _class_request(document: DocumentAnalyzed, reason: str) -> ReviewRequested:
         reason=reason,
         document_class=document.document_class,
         confidence=document.class_confidence,
+        evidence=evidence,
     )
 
 

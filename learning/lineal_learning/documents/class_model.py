@@ -49,6 +49,13 @@ class Classified(NamedTuple):
     """To the class that is nearest: the cosine of the angle to its mean, 0 to 1."""
 
 
+class Believed(NamedTuple):
+    """Documents of a known class that a model had not seen, and was sure enough of."""
+
+    documents: int
+    wrong: int
+
+
 class ModelParts(NamedTuple):
     """What a model computes with."""
 
@@ -132,6 +139,8 @@ class ClassModel:
         is believed. They were left out by layout, by a model that had seen fewer examples.
         """
         held = self._held_out
+        if not len(held):
+            return 2.0
         allowed = _errors_allowed(len(held), error_rate, 1.0 - confidence)
         if allowed < 0:
             return 2.0
@@ -144,6 +153,20 @@ class ClassModel:
             return 2.0
         place = int(believed[-1])
         return 0.0 if place == len(held) - 1 else float(sure[place])
+
+    def rate_shown(self, error_rate: float, confidence: float = CONFIDENCE) -> float:
+        """The rate of errors that can be shown to hold: the one that is wanted, or the least that
+        so few documents as were left out can show if none of them is wrong."""
+        if not len(self._held_out):
+            return 1.0
+        # A hair more, so that rounding does not make a document short of it.
+        least = -math.expm1(math.log(1.0 - confidence) / len(self._held_out)) * (1.0 + 1e-9)
+        return max(error_rate, least)
+
+    def believed(self, min_confidence: float) -> Believed:
+        """Of the documents that were left out, those that are believed from a confidence on."""
+        right = self._held_out[self._held_out[:, 0] >= min_confidence, 1]
+        return Believed(len(right), int((right == 0).sum()))
 
     @property
     def left_out(self) -> int:

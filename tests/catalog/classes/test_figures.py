@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from scipy.stats import beta
 
-from lineal_catalog.classes.figures import ClassFigures, Rate, error_bound, model_figures
+from lineal_catalog.classes.figures import ClassFigures, Rate, model_figures
+from lineal_catalog.reviews.error_bounds import error_bound
 
 
 @pytest.mark.parametrize(("wrong", "of"), [(0, 1), (0, 114), (2, 40), (7, 8), (30, 400)])

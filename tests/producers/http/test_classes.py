@@ -9,6 +9,8 @@ import httpx
 from lineal.effects.records import lineage_records
 from lineal.lineage.record import Artifact, digest
 from lineal.runtime import Runtime
+from lineal_catalog.reviews.opinions import ReviewAnswer, insert_answer
+from lineal_catalog.reviews.thresholds import thresholds_set
 from tests.lineage.records import one_step
 from tests.producers.http.test_reviews import client, token
 
@@ -108,3 +110,36 @@ async def test_the_console_lists_classes_teaches_and_forgets_examples(
     assert await post("forget", {"document": ID}) == 303
     assert await post("forget", {"document": ID}) == 404
     assert "lease" not in await shown()
+
+
+async def test_how_sure_is_sure_enough_is_measured_and_set_on_the_console(
+    client: httpx.AsyncClient, runtime: Runtime
+) -> None:
+    def answered(connection: Any) -> None:
+        for number in range(65):
+            item, wrong = f"i{number}", number == 0
+            connection.execute(
+                "INSERT INTO reviews (item_id, subject, target, part, reason, document_class, "
+                "confidence, four_eyes, request, event_id, created, superseded, completed) "
+                "VALUES (?, ?, 'class', '', 'audit', ?, ?, 0, '', ?, 1, 0, 1)",
+                (item, f"document:{number}", "lease" if number < 50 else "menu",
+                 500_000 if wrong else 900_000, f"e{number}"),
+            )  # fmt: skip
+            insert_answer(
+                connection,
+                ReviewAnswer(item, 1, f"a{number}", "user:ann", "corrected" if wrong else
+                             "confirmed", "", "", 1, 1, True, f"document:{number}", "class"),
+            )  # fmt: skip
+
+    await runtime.store.write(answered)
+    reader = await token(runtime, "r", "read")
+    owner = await token(runtime, "o", "read", "review", "promote")
+    page = (await client.get("/console/classes", headers=owner)).text
+    assert "30 more right answers needed" in page  # 15 of 15 are no certainty
+    assert "85.8%" in page
+    assert "100%" not in page
+    given = {"precision": "95"}
+    at = "/console/classes/thresholds"
+    assert (await client.post(at, headers=reader, data=given)).status_code == 403
+    assert (await client.post(at, headers=owner, data=given)).status_code == 303
+    assert await runtime.store.read(thresholds_set) == {"lease": 0.9}
