@@ -12,7 +12,7 @@ from lineal.events_on_topic import read_admitted
 from lineal.runtime import Runtime
 from lineal_catalog.devices.register import registered_devices
 from lineal_catalog.reviews.queries import count_waiting, oldest_waiting
-from lineal_producers.notifications.settings import LESS_IS_WORSE, NotificationRule
+from lineal_producers.notifications.settings import LESS_IS_WORSE, ConditionName, NotificationRule
 from lineal_schemas.deployments import DeploymentAborted
 from lineal_schemas.envelope import decode_payload, now_us
 
@@ -37,14 +37,37 @@ class Found(NamedTuple):
     """In a sentence."""
     page: str = ""
     """Where the console shows it, below its address."""
+    named: str = ""
+    """In a list of several."""
 
 
 async def find(runtime: Runtime, rule: NotificationRule) -> list[Found]:
-    """What is beyond a rule's limit at present."""
+    """What is beyond a rule's limit at present.
+
+    What has one cause is found as one: where something is stuck, all groups behind it wait, and
+    certificates that were given together expire together.
+    """
     values = await _CONDITIONS[rule.condition](runtime)
-    if rule.condition in LESS_IS_WORSE:
-        return [found for found in values if found.value < rule.limit]
-    return [found for found in values if found.value > rule.limit]
+    less = rule.condition in LESS_IS_WORSE
+    beyond = [
+        found
+        for found in values
+        if (found.value < rule.limit if less else found.value > rule.limit)
+    ]
+    return together(rule.condition, beyond) if rule.condition in _TOGETHER else beyond
+
+
+def together(condition: ConditionName, beyond: list[Found]) -> list[Found]:
+    """One that names all of several, the worst first."""
+    less = condition in LESS_IS_WORSE
+    found = sorted(beyond, key=lambda one: (one.value if less else -one.value, one.key))
+    if len(found) < 2:
+        return [one._replace(key="") for one in found]
+    named = [one.named for one in found[:_MAX_NAMED]]
+    if len(found) > _MAX_NAMED:
+        named.append(f"+{len(found) - _MAX_NAMED}")
+    text = _TOGETHER[condition](len(found), ", ".join(named))
+    return [Found("", found[0].value, text, found[0].page)]
 
 
 def _wait(number: int, what: str) -> str:
@@ -81,7 +104,9 @@ async def _lag(runtime: Runtime) -> list[Found]:
         for info in topic.groups:
             groups[info.group] = groups.get(info.group, 0) + info.lag
     return [
-        Found(group, lag, f"{group} has {lag} events still to handle", FLOW_PAGE)
+        Found(
+            group, lag, f"{group} has {lag} events still to handle", FLOW_PAGE, f"{group} ({lag})"
+        )
         for group, lag in sorted(groups.items())
     ]
 
@@ -117,7 +142,7 @@ async def _certificate_days(runtime: Runtime) -> list[Found]:
         day = datetime.datetime.fromtimestamp(expires, datetime.UTC)
         verb = "expired" if days < 0 else "expires"
         text = f"the certificate of {name} {verb} on {day:%Y-%m-%d}"
-        found.append(Found(name, days, text, FLEET_PAGE))
+        found.append(Found(name, days, text, FLEET_PAGE, f"{name} ({day:%Y-%m-%d})"))
     return found
 
 
@@ -133,6 +158,19 @@ def _given_certificates(runtime: Runtime) -> Mapping[str, float]:
     return {item.name: item.expires.timestamp() for item in given if item.revoked is None}
 
 
+def _many_groups(number: int, groups: str) -> str:
+    return f"{number} groups have events still to handle: {groups}"
+
+
+def _many_certificates(number: int, names: str) -> str:
+    return f"{number} certificates have expired, or soon do: {names}"
+
+
+_TOGETHER: dict[str, Callable[[int, str], str]] = {
+    "lag": _many_groups,
+    "certificate_days": _many_certificates,
+}
+_MAX_NAMED = 20
 _CONDITIONS: dict[str, Callable[[Runtime], Awaitable[list[Found]]]] = {
     "reviews_waiting": _reviews_waiting,
     "review_hours": _review_hours,
