@@ -108,6 +108,7 @@ DOUBTS = (
     N_("drawing the page takes too long: only its text layer was read"),
     N_("text is drawn that the text layer does not have"),
     N_("the text layer says other figures than are drawn"),
+    N_("the text layer says other letters than are drawn"),
     N_("a form field shows something else than its value"),
     N_("the form is dynamic XFA: its pages are not in the file, only the values filled in"),
     N_("an object of another program that is embedded in the document was not read"),

@@ -18,6 +18,13 @@ from lineal.stages import Reject
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_layers import has_hidden_layers, has_layers
+from lineal_catalog.file_formats.pdf_letters import (
+    Evidence,
+    FontKey,
+    NamedFont,
+    find_fonts,
+    look_at_fonts,
+)
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.page_content import PageContent, look_at
@@ -74,13 +81,21 @@ def page_plans(path: Path, config: ClassifyConfig) -> list[PagePlan]:
         if pages > config.pdf_pages:
             raise Reject(f"the PDF has {pages:,} pages, at most {config.pdf_pages:,} are read")
         otherwise = _check_objects(path, config)
+        fonts: dict[FontKey, Evidence] = {}
         plans = [
-            _page_plan(document, index, otherwise.get(index, _NOTHING)) for index in range(pages)
+            _page_plan(document, index, otherwise.get(index, _NOTHING), fonts)
+            for index in range(pages)
         ]
     finally:
         document.close()
     if not any(plans):
         raise Reject("the PDF is damaged: none of its pages can be loaded")
+    # What a font draws may be known only by a later page.
+    lying = {key for key, font in fonts.items() if font.others}
+    for index, page in otherwise.items():
+        plan = plans[index] if index < pages else None
+        if plan not in (None, PagePlan("ocr")) and any(font.key in lying for font in page.fonts):
+            plans[index] = PagePlan("ocr", "compare")
     # A page that cannot be loaded has no text by either way; its reader says so.
     return [plan or PagePlan("text-layer") for plan in plans]
 
@@ -126,6 +141,8 @@ class _Otherwise(NamedTuple):
     """Whether a part of its contents cannot be unpacked."""
     layered: bool = False
     """Whether a part of it may be on a layer that is switched off."""
+    fonts: tuple[NamedFont, ...] = ()
+    """Whose letters may be drawn as others."""
 
 
 _NOTHING = _Otherwise()
@@ -142,14 +159,15 @@ def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
     try:
         with _open_with_qpdf(path) as document:
             check_cost(document, path.stat().st_size, config.pdf_operators)
-            fonts: dict[tuple[int, int], bool] = {}
+            names: dict[tuple[int, int], bool] = {}
             hides = has_hidden_layers(document)
             found = {
                 index: _Otherwise(
                     shows_patterned_text(page.obj),
-                    has_inconsistent_font(page.obj, fonts),
+                    has_inconsistent_font(page.obj, names),
                     has_damaged_stream(page.obj),
                     hides and has_layers(page.obj),
+                    tuple(find_fonts(page.obj)),
                 )
                 for index, page in enumerate(document.pages)
             }
@@ -179,7 +197,9 @@ def _open_with_qpdf(path: Path) -> pikepdf.Pdf:
         return pikepdf.open(io.BytesIO(plain), suppress_warnings=True, inherit_page_attributes=True)
 
 
-def _page_plan(document: PdfDocument, index: int, otherwise: _Otherwise) -> PagePlan | None:
+def _page_plan(
+    document: PdfDocument, index: int, otherwise: _Otherwise, fonts: dict[FontKey, Evidence]
+) -> PagePlan | None:
     import pypdfium2.raw as raw
 
     page = raw.FPDF_LoadPage(document, index)
@@ -191,6 +211,8 @@ def _page_plan(document: PdfDocument, index: int, otherwise: _Otherwise) -> Page
         grading, visible = grade(text, unmapped)
         if grading is Layer.GARBAGE:
             return PagePlan("ocr")
+        if visible:
+            look_at_fonts(document, page, layer, otherwise.fonts, fonts)
         if otherwise.damaged or otherwise.layered:
             return PagePlan("ocr", "keep")
         content = look_at(page, layer)

@@ -11,13 +11,14 @@ from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.tesseract import DetectedWord
 
 if TYPE_CHECKING:
-    from lineal_consumers.ocr.layout import Line
+    from lineal_consumers.ocr.layout import Line, PositionedWord
     from lineal_consumers.ocr.recognition import Recognized
 
 _CONFIDENT = 0.8
 """Confidence from which a word is a witness."""
 _SAME = 0.6
 """Share of the words that were recognised with confidence which a right text layer has."""
+_MAX_WORDS = 50
 _WITNESSES = 2
 """Words that were recognised with confidence from which they speak against a text layer."""
 
@@ -63,6 +64,34 @@ def find_other_figures(layer: list[Line], seen: Recognized) -> list[Region]:
             for word in doubtful
         )
     ]
+
+
+def find_other_words(
+    layer: list[Line], seen: Recognized, signs: frozenset[str]
+) -> list[PositionedWord]:
+    """The words of a text layer that have one of some signs, where what was recognised is not the
+    same; nothing of a page that was turned for it."""
+    if seen.rotation or not signs:
+        return []
+    read = [word for line in seen.lines for word in line.words]
+    found = []
+    for word in (word for line in layer for word in line.words):
+        if signs.isdisjoint(word.text):
+            continue
+        there = [other for other in read if _in_one_place(word, other)]
+        if plain_word(word.text) not in plain_word("".join(other.text for other in there)):
+            found.append(word)
+    return found[:_MAX_WORDS]
+
+
+def _in_one_place(word: PositionedWord, other: PositionedWord) -> bool:
+    """Whether the middle of one is in the other: engines do not end words in the same places."""
+    return any(
+        Region(a.left, a.top, a.right, a.bottom).holds(
+            (b.left + b.right) / 2, (b.top + b.bottom) / 2
+        )
+        for a, b in ((word, other), (other, word))
+    )
 
 
 def _detected(lines: list[Line]) -> list[DetectedWord]:

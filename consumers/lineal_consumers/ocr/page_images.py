@@ -39,6 +39,15 @@ class Region(NamedTuple):
             and self.top - margin <= y <= self.bottom + margin
         )
 
+    def overlaps(self, other: Region) -> bool:
+        """Whether they have something in common."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
 
 class PageImage(NamedTuple):
     """An image where the page shows it."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LACKING = "text is drawn that the text layer does not have"
 OTHER_FIGURES = "the text layer says other figures than are drawn"
+OTHER_LETTERS = "the text layer says other letters than are drawn"
 UNDECODED = "a picture is damaged: it, or a part of it, cannot be drawn"
 SWITCHED_OFF = "text is on a layer that is switched off: it was left out"
 DAMAGED = "a part of what the page draws is damaged: it cannot be unpacked"
@@ -130,8 +131,10 @@ def _read_drawn(
     config: OcrConfig,
 ) -> tuple[str, Page]:
     from lineal_consumers.ocr.language_choice import recognize_in_its_language
-    from lineal_consumers.ocr.layer_check import agrees, find_other_figures
+    from lineal_consumers.ocr.layer_check import agrees, find_other_figures, find_other_words
+    from lineal_consumers.ocr.page_images import Region
     from lineal_consumers.ocr.unread_text import (
+        find_other_letters,
         find_patterned_text,
         find_unread_text,
         may_call_letters_others,
@@ -145,6 +148,7 @@ def _read_drawn(
     layer = without_meaningless(layer, lacking)
     layer += read_with_pdfminer(path, number, page, lacking) if lacking else []
     others: list[Region] = []
+    otherwise: list[Region] = []
     try:
         if plan.text_layer == "compare":
             seen, language = recognize_in_its_language(raster, config)
@@ -156,11 +160,18 @@ def _read_drawn(
                 return _with_fields(read, fields, raster)
             if may_call_letters_others(path, number):
                 others = find_other_figures(layer, seen)
+            for word in find_other_words(layer, seen, find_other_letters(path, number, page)):
+                place = Region(word.left, word.top, word.right, word.bottom)
+                if not any(map(str.isdigit, word.text)):
+                    otherwise.append(place)
+                elif not any(map(place.overlaps, others)):
+                    others.append(place)
         regions = lacking + find_patterned_text(path, number, page)
         text, made = _completed(
             page, layer, lacking, regions, raster, fields, number, offset, config
         )
-        return text, _with_places(made, OTHER_FIGURES, others, raster.width, raster.height)
+        made = _with_places(made, OTHER_FIGURES, others, raster.width, raster.height)
+        return text, _with_places(made, OTHER_LETTERS, otherwise, raster.width, raster.height)
     except TimeoutError:
         text, made = _layer_page(page, layer, fields, number, offset)
         return text, with_doubt(made, TOO_LONG)

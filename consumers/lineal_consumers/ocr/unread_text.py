@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_layers import has_hidden_layers, has_layers
+from lineal_catalog.file_formats.pdf_letters import Evidence, FontKey, find_fonts, look_at_fonts
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
@@ -90,6 +91,22 @@ def may_call_letters_others(path: str, number: int) -> bool:
             return has_inconsistent_font(document.pages[number - 1].obj, {})
     except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
         return False
+
+
+def find_other_letters(path: str, number: int, page: pdfium.PdfPage) -> frozenset[str]:
+    """The letters and figures of page ``number`` (from 1) that a font may draw as others."""
+    import pikepdf
+
+    try:
+        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
+            fonts = find_fonts(document.pages[number - 1].obj)
+    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
+        return frozenset()
+    seen: dict[FontKey, Evidence] = {}
+    layer = page.get_textpage()
+    look_at_fonts(page.pdf, page, layer, fonts, seen)
+    layer.close()
+    return frozenset(sign for font in seen.values() for sign, other in font.seen.items() if other)
 
 
 def has_damaged_contents(path: str, number: int) -> bool:

@@ -18,7 +18,7 @@ from pikepdf import Array, Dictionary, Name, Stream
 
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.ocr.pdf_pages import DAMAGED, SWITCHED_OFF, UNDECODED
+from lineal_consumers.ocr.pdf_pages import DAMAGED, OTHER_LETTERS, SWITCHED_OFF, UNDECODED
 from tests.consumers.ocr.conftest import ReadPdf
 from tests.consumers.ocr.pdf_drawing import PROSE, picture, typed, written
 
@@ -133,8 +133,14 @@ def test_contents_that_are_cut_off_are_a_doubt(read_pdf: ReadPdf, part: float) -
     )
 
 
-def composite(exchanged: dict[str, str]) -> Any:
-    """Adds a line in a composite font, whose map says other figures than its program draws."""
+LINE = "The amount due is 12345 pounds to account 90817263"
+
+
+def composite(
+    exchanged: dict[str, str], *, named: bool = True, lines: tuple[str, ...] = (LINE,)
+) -> Any:
+    """Adds lines in a composite font, whose map says other signs than its program draws; one that
+    is not named does not say itself what it draws."""
 
     def add(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
         signs = string.ascii_letters + string.digits + " "
@@ -147,6 +153,9 @@ def composite(exchanged: dict[str, str]) -> Any:
         glyphs = {sign: font.getGlyphID(font.getBestCmap()[ord(sign)]) for sign in signs}
         widths = {sign: font["hmtx"][font.getBestCmap()[ord(sign)]][0] / 2.048 for sign in signs}
         program = io.BytesIO()
+        if not named:
+            del font["cmap"]
+            font["post"].formatType = 3.0
         font.save(program)
         pairs = "".join(
             f"<{glyphs[sign]:04X}><{ord(exchanged.get(sign, sign)):04X}>\n" for sign in signs
@@ -172,9 +181,10 @@ def composite(exchanged: dict[str, str]) -> Any:
                 ToUnicode=pdf.make_indirect(Stream(pdf, meant.encode())),
             )
         )  # fmt: skip
-        line = "The amount due is 12345 pounds to account 90817263"
-        shown = "".join(f"{glyphs[sign]:04X}" for sign in line)
-        page.contents_add(f"q BT /T0 14 Tf 60 500 Td <{shown}> Tj ET Q".encode())
+        for number, line in enumerate(lines):
+            shown = "".join(f"{glyphs[sign]:04X}" for sign in line)
+            at = 500 - 20 * number
+            page.contents_add(f"q BT /T0 14 Tf 60 {at} Td <{shown}> Tj ET Q".encode())
 
     return add
 
@@ -187,8 +197,46 @@ def test_figures_of_a_composite_font_that_its_map_exchanges_are_not_believed(
     assert "67890" not in result.text or doubts
 
 
-def test_a_right_composite_font_costs_no_recognition(tmp_path: Path) -> None:
+LETTERS = string.ascii_lowercase
+TURNED = dict(zip(LETTERS, LETTERS[13:] + LETTERS[:13], strict=True))
+
+
+@pytest.mark.parametrize(
+    "exchanged",
+    [
+        pytest.param(TURNED, id="letters"),
+        pytest.param(dict(zip(string.digits, "5678901234", strict=True)), id="figures"),
+        pytest.param({"t": "n", "n": "t", "u": "p", "p": "u"}, id="some letters"),
+    ],
+)
+def test_a_font_without_names_that_is_not_what_it_says_is_doubted_where_it_is_used(
+    exchanged: dict[str, str], read_pdf: ReadPdf
+) -> None:
+    result, doubts = read_pdf(changed(composite(exchanged, named=False)))
+    if LINE in result.text:
+        return
+    (doubt,) = doubts
+    assert doubt.reasons == (OTHER_LETTERS,)
+    assert doubt.places
+    assert all(0.33 < place.top < 0.4 for place in doubt.places)
+
+
+def test_a_page_of_a_font_without_names_that_is_not_what_it_says_is_recognised(
+    read_pdf: ReadPdf,
+) -> None:
+    lines = (
+        "The committee met on Tuesday to discuss the annual report",
+        "and agreed that the figures should be published together",
+        "with an explanation of the methods that had been used",
+    )
+    lying = composite(TURNED, named=False, lines=lines * 6)
+    result, _ = read_pdf(changed(lying))
+    assert result.text.count("to discuss the annual report\nand agreed that") == 6
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_right_composite_font_costs_no_recognition(tmp_path: Path, named: bool) -> None:
     path = tmp_path / "a.pdf"
-    path.write_bytes(changed(composite({})))
+    path.write_bytes(changed(composite({}, named=named)))
     [part] = inspect_file(path, "a.pdf", ClassifyConfig()).plan
     assert part.method == "text-layer"
