@@ -42,7 +42,8 @@ def erase(
         bool,
         typer.Option(
             "--rewrite",
-            help="Rewrite the whole database file too: once, for a database of before.",
+            help="Rewrite the whole database file too: once, for a database of before. "
+            "In Postgres the files of all tables, while nobody else can use these.",
         ),
     ] = False,
     data: DataOption = None,

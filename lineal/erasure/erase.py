@@ -212,7 +212,7 @@ async def overwrite(runtime: Runtime, *, rewrite: bool = False) -> list[str]:
                 "run `lineal erase` again when it is done"
             )
         elif not isinstance(database, Database):
-            remains += await _vacuum_postgres(runtime)
+            remains += await _vacuum_postgres(runtime, rewrite)
     return remains
 
 
@@ -231,8 +231,18 @@ async def _empty_log(database: Database, rewrite: bool) -> bool:
     return False
 
 
-async def _vacuum_postgres(runtime: Runtime) -> list[str]:
-    from lineal.store.postgres.connection import vacuum
+async def _vacuum_postgres(runtime: Runtime, rewrite: bool) -> list[str]:
+    from lineal.store.postgres.vacuum import vacuum
 
-    await asyncio.to_thread(vacuum, runtime.settings.store)
-    return ["what Postgres keeps in its write-ahead log and in backups, until these are recycled"]
+    skipped = await asyncio.to_thread(vacuum, runtime.settings.store, full=rewrite)
+    files = "" if rewrite else "in the free room of its files (`--rewrite` writes them anew), "
+    remains = [
+        f"what Postgres keeps {files}in its write-ahead log and in backups, until these are "
+        "recycled"
+    ]
+    if skipped:
+        remains.append(
+            f"what was deleted from {', '.join(skipped)}, and samples of it in pg_stats: this user "
+            "may not vacuum them; have their owner run `VACUUM (FULL, ANALYZE)`"
+        )
+    return remains

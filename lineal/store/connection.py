@@ -37,10 +37,6 @@ class Dialect(Protocol):
     temporary_schema: str
     """Where temporary tables are."""
 
-    def merged_json(self, old: str, new: str) -> str:
-        """An expression: the JSON object ``old`` with the fields of ``new`` put over it."""
-        ...
-
     def lock_ledger(self, connection: Connection) -> None:
         """Let no other transaction append until this one ends: records are numbered in the order
         in which they are committed."""

@@ -21,9 +21,6 @@ class Sqlite:
     name = "sqlite"
     temporary_schema = "temp"
 
-    def merged_json(self, old: str, new: str) -> str:
-        return f"json_patch({old}, {new})"
-
     def lock_ledger(self, connection: Connection) -> None:
         """There is one writer at a time anyway."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,10 +78,6 @@ def story(connection: Connection) -> Story:
 
 def tables(connection: Connection) -> dict[str, list[Any]]:
     found = {name: list(connection.execute(f"SELECT * FROM {name}")) for name in _DERIVED}
-    # How attributes are spelled is the store's own.
-    found["operations"] = [
-        (*row[:4], orjson.loads(row[4]), *row[5:]) for row in found["operations"]
-    ]
     return {name: sorted(rows, key=repr) for name, rows in found.items()}
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
 
 from lineal.effects.effect import apply
 from lineal.effects.records import LineageRecord
@@ -16,8 +21,8 @@ from lineal.lineage.record import StepEntry, record_of
 from lineal.store.blobs import FileBlobs
 from lineal.store.connection import Connection
 from lineal.store.objects import ObjectStore
-from lineal.store.postgres.connection import vacuum
 from lineal.store.postgres.store import PostgresStore
+from lineal.store.postgres.vacuum import vacuum
 from lineal.store.rows import insert_rows
 from lineal_catalog.search.entries import SearchPage, replace_document
 from lineal_cli.reading import reading_folder
@@ -59,7 +64,7 @@ async def test_nothing_is_found_in_the_tables(tmp_path: Path, store_url: str) ->
         (entry,) = record.steps
         one = record._replace(steps=(entry._replace(subject=subject),))
         await store.write(partial(_append, record=LineageRecord(canonical_bytes(one))))
-    vacuum(store_url)
+    assert vacuum(store_url) == []
     gone = [text, name, owner, attached, attached_name]
     # The facet of the other document is meant to stay.
     assert await store.read(partial(_found, words=gone)) == {(name, "search_facets")}
@@ -80,3 +85,56 @@ def _found(connection: Connection, words: list[str]) -> set[tuple[str, str]]:
             shown = repr([bytes(v) if isinstance(v, memoryview) else v for v in row]).lower()
             found.update((word, table) for word in words if word.lower() in shown)
     return found
+
+
+def test_nothing_is_found_in_the_files_once_they_are_written_anew(store_url: str) -> None:
+    """Nor in the statistics, which have samples of the values that a table had."""
+    with contextlib.closing(psycopg.connect(store_url, autocommit=True)) as connection:
+        connection.execute("CREATE TABLE people (name TEXT, about TEXT)")
+        for number in range(300):
+            row = (f"Quackenbush {number % 3}", "the same of everybody")
+            connection.execute("INSERT INTO people VALUES (%s, %s)", row)
+        connection.execute("ANALYZE people")
+        assert _in_statistics(connection, "Quackenbush")
+        connection.execute("DELETE FROM people WHERE name LIKE 'Quackenbush%'")
+        connection.execute("INSERT INTO people VALUES ('Miller', 'another')")
+        connection.execute("CHECKPOINT")
+        assert _in_files(connection, b"Quackenbush")
+
+        assert vacuum(store_url, full=True) == []
+        connection.execute("CHECKPOINT")
+        assert not _in_statistics(connection, "Quackenbush")
+        assert not _in_files(connection, b"Quackenbush")
+
+
+def test_who_may_not_vacuum_is_told_of_which_tables(store_url: str) -> None:
+    with contextlib.closing(psycopg.connect(store_url, autocommit=True)) as connection:
+        connection.execute("CREATE TABLE people (name TEXT)")
+        connection.execute("CREATE ROLE one_who_writes LOGIN PASSWORD 'x'")
+        try:
+            schema = connection.execute("SELECT current_schema()").fetchone()[0]  # type: ignore[index]
+            connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO one_who_writes".encode())
+            assert vacuum(make_conninfo(store_url, user="one_who_writes", password="x")) == [
+                "people"
+            ]
+        finally:
+            connection.execute("DROP OWNED BY one_who_writes")
+            connection.execute("DROP ROLE one_who_writes")
+
+
+def _in_statistics(connection: psycopg.Connection[Any], word: str) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM pg_stats WHERE tablename = 'people' "
+        "AND (most_common_vals::text LIKE %s OR histogram_bounds::text LIKE %s)",
+        (f"%{word}%",) * 2,
+    )
+    return found.fetchone() is not None
+
+
+def _in_files(connection: psycopg.Connection[Any], word: bytes) -> bool:
+    """Of the database, on the server's disk; its write-ahead log is another matter."""
+    asked = "SELECT current_setting('data_directory'), oid FROM pg_database"
+    row = connection.execute(f"{asked} WHERE datname = current_database()".encode()).fetchone()
+    assert row is not None
+    files = (Path(row[0]) / "base" / str(row[1])).iterdir()
+    return any(word in file.read_bytes() for file in files if file.is_file())

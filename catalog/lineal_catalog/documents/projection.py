@@ -37,6 +37,9 @@ Status = Literal["registered", "processing", "indexed", "rejected", "failed"]
 _NOTHING_DONE = ("skipped", "duplicate", "delayed")
 _FINAL = ("indexed", "rejected", "failed")
 
+_ASKED_TOGETHER = 512
+"""Documents that a statement asks for."""
+
 _OF_EVENTS = frozenset({"replay", "drop", ACT, TIMER})
 """Kinds of records that say nothing of how far a document is."""
 
@@ -263,13 +266,15 @@ class _Operations:
         deciding: list[_Row] = []
         going_on: list[_Row] = []
         pending, self._pending = self._pending, {}
+        attributes = self._attributes(list(pending))
         for document_id, operation in pending.items():
+            together = attributes.get(document_id, {}) | operation.attributes
             row = (
                 document_id,
                 operation.status,
                 operation.stage,
                 operation.reason,
-                orjson.dumps(operation.attributes).decode() if operation.attributes else "{}",
+                orjson.dumps(together).decode(),
                 operation.started,
                 operation.updated,
             )
@@ -277,8 +282,21 @@ class _Operations:
         self._write(deciding, "FALSE")
         self._write(going_on, f"operations.status IN {_FINAL}")
 
+    def _attributes(self, document_ids: Sequence[str]) -> dict[str, dict[str, int | str]]:
+        """What rows hold of documents. It is put together here and not by the database, which
+        writes JSON its own way: the text would tell how many steps were applied together."""
+        found: dict[str, dict[str, int | str]] = {}
+        for begin in range(0, len(document_ids), _ASKED_TOGETHER):
+            some = document_ids[begin : begin + _ASKED_TOGETHER]
+            rows = self._connection.execute(
+                "SELECT document_id, facts FROM operations WHERE document_id IN "
+                f"({', '.join('?' * len(some))})",
+                tuple(some),
+            )
+            found |= {document_id: orjson.loads(facts) for document_id, facts in rows.fetchall()}
+        return found
+
     def _write(self, rows: Sequence[_Row], keep: str) -> None:
-        merged = self._connection.dialect.merged_json("operations.facts", "excluded.facts")
         insert_rows(
             self._connection,
             "INSERT INTO operations (document_id, status, stage, reason, facts, started, updated)",
@@ -286,9 +304,7 @@ class _Operations:
             "ON CONFLICT (document_id) DO UPDATE SET "
             f"status = CASE WHEN {keep} THEN operations.status ELSE excluded.status END, "
             f"reason = CASE WHEN {keep} THEN operations.reason ELSE excluded.reason END, "
-            "stage = excluded.stage, updated = excluded.updated, "
-            "facts = CASE WHEN excluded.facts = '{}' THEN operations.facts "
-            f"ELSE {merged} END",
+            "stage = excluded.stage, updated = excluded.updated, facts = excluded.facts",
         )
 
 

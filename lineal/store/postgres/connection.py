@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -51,9 +50,6 @@ class Postgres:
     name = "postgres"
     temporary_schema = "pg_temp"
 
-    def merged_json(self, old: str, new: str) -> str:
-        return f"CAST({_as_jsonb(old)} || {_as_jsonb(new)} AS text)"
-
     def lock_ledger(self, connection: Connection) -> None:
         """Every writing transaction of the store has the lock from its beginning: taken later, two
         that had written the same object before would wait for each other."""
@@ -79,10 +75,6 @@ class Postgres:
         ).fetchone()
         define_tables(connection, as_temporary(table.postgres or table.sql))
         return table.name if row is None else f"{row[0]}.{table.name}"
-
-
-def _as_jsonb(text: str) -> str:
-    return rf"CAST(replace({text}, '\u0000', '\ufffd') AS jsonb)"  # jsonb has no NUL either
 
 
 class _TextDumper(StrDumperUnknown):
@@ -164,6 +156,15 @@ class PostgresConnection:
         if self.in_transaction:
             self._command("ROLLBACK")
 
+    def on_warning(self, handle: Callable[[str], object]) -> None:
+        """Call a function with whatever the server warns of from now on."""
+
+        def noted(said: psycopg.errors.Diagnostic) -> None:
+            if said.severity_nonlocalized == "WARNING":
+                handle(said.message_primary or "")
+
+        self._connection.add_notice_handler(noted)
+
     def close(self) -> None:
         self._connection.close()
 
@@ -203,17 +204,6 @@ def connect(url: str, *, write: bool = False) -> PostgresConnection:
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     connection.adapters.register_dumper(str, _TextDumper)
     return PostgresConnection(connection)
-
-
-def vacuum(url: str) -> None:
-    """Let Postgres clear what was deleted out of the pages of all tables.
-
-    Raises:
-        StoreUnavailable, StoreRejected
-    """
-    with contextlib.closing(connect(url, write=True)) as connection:
-        connection.execute("SET statement_timeout = 0")
-        connection.execute("VACUUM")
 
 
 def place(url: str) -> str:
