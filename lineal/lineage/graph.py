@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lineal.lineage.record import Artifact, RecordedStep
 
-EVENT_ROLES = frozenset({"event", "dead-letter"})
+EVENT_ROLES = frozenset({"event", "dead-letter", "message"})
 """Roles of artifacts that are the data of events, which ride on the bus and join steps directly."""
 
 

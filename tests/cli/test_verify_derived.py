@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from lineal.lineage.ledger import Ledger
+from lineal.lineage.replayed import rejection_record
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.installed_checks import installed_checks
 from lineal.proof.keys import read_verifier_keys
@@ -351,3 +353,24 @@ def test_steps_that_a_projection_leaves_out_are_no_agreement(
     assert "is missing" in lineal("verify", "--data", data).text, "its package is mended"
     assert lineal("rebuild", "--data", data).code == 0
     assert lineal("verify", "--data", data).code == 0
+
+
+def test_a_message_that_was_refused_is_not_missed(lineal: Lineal, data: Path) -> None:
+    """Of what a stranger writes to the lineage topic only the digest is kept: whoever may write
+    there cannot make a ledger that holds look wrong."""
+    refused = rejection_record(
+        "lineal.lineage",
+        "lineal.ledger",
+        "application/octet-stream",
+        7,
+        b"forged",
+        "Unmarked",
+        "no",
+    )
+    with tampering(data) as connection:
+        connection.execute("BEGIN")
+        Ledger().append(connection, [refused])
+        connection.execute("COMMIT")
+    assert lineal("log", "checkpoint", "--data", data).code == 0
+    verified = lineal("verify", "--data", data)
+    assert verified.code == 0, verified.text
