@@ -88,6 +88,8 @@ def verify(
 
     Looks at all that `lineal verify` looks at, and at the digests that the manifest names.
     """
+    from lineal.backup.manifest import read_manifest
+
     verified = verify_source(source, key or (), quiet=as_json)
     if as_json:
         print_json(
@@ -100,7 +102,13 @@ def verify(
     elif verified.first is None:
         records = count_of(int(verified.results.get("records") or 0), "record")
         objects = count_of(int(verified.results.get("objects") or 0), "object")
-        typer.echo(f"{source}: {records}, {objects}: all as they were")
+        if read_manifest(source).store is None:
+            typer.echo(f"{source}: {records}, {objects}: all as they were")
+        else:
+            typer.echo(
+                f"{source}: a dump with {records}, {objects}: the files are as they were. "
+                "Verify the records when they are restored: lineal verify"
+            )
     else:
         print_findings(verified.first, verified.findings)
     if verified.findings:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lineal_cli.lifetime import run_in_loop
 from lineal_cli.options import CommandFailed, DataOption, JsonOption, load_settings
 from lineal_cli.printing import count_of, print_json
+
+if TYPE_CHECKING:
+    from lineal.settings import Settings
 
 
 def restore(
@@ -49,6 +55,8 @@ def restore(
             )
     with work_bar(quiet=as_json) as show:
         restore_backup(source, settings.data, show)
+        if settings.objects != "file:":
+            run_in_loop(_send_objects(settings, show))
     if manifest.store is not None:
         from lineal.backup.manifest import CHECKPOINTS
         from lineal.backup.postgres import load
@@ -68,3 +76,13 @@ def restore(
             f"The log's key is not in the backup: put it to {settings.log.key_file(settings.data)} "
             "before a daemon starts, so that it goes on signing."
         )
+
+
+async def _send_objects(settings: Settings, show: Callable[[str, int, int], None]) -> None:
+    from lineal.backends import open_blobs
+    from lineal.backup.restore import send_objects
+    from lineal.store.blobs import FileBlobs
+
+    async with AsyncExitStack() as stack:
+        files = FileBlobs(settings.data, settings.data / "run", "restore")
+        await send_objects(settings.data, await open_blobs(settings, files, stack), show)

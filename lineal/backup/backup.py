@@ -33,7 +33,7 @@ from lineal.backup.manifest import (
 )
 from lineal.errors import LinealError, ObjectCorrupt
 from lineal.proof.files import NEWEST, CheckpointFiles, write_durably
-from lineal.proof.log_tables import last_record, read_log
+from lineal.proof.log_tables import LogRow, last_record, read_log
 from lineal.proof.verification import LargeObjects
 from lineal.settings import Settings
 from lineal.store.blobs import BlobMissing
@@ -82,12 +82,16 @@ def make_backup(
     make_private(target)
     database = f"database-{uuid4().hex[:12]}.db"
     try:
-        if settings.store != "sqlite:":
+        if settings.store == "sqlite:":
+            _copy_database(settings, target / database, progress, with_keys=with_keys)
+            records, signed, log_keys = _signed_copy(settings, target, database, former)
+            dump = None
+        else:
             # Before the store: it has what they sign, and perhaps more.
             _copy_checkpoints(settings, target, None)
-        _copy_database(settings, target / database, progress, with_keys=with_keys)
-        dump = _dump_store(settings, target, progress, with_keys=with_keys)
-        records, signed, log_keys = _signed_copy(settings, target, database, former)
+            records, signed, log_keys = _shared_ledger(settings, target, former)
+            _copy_database(settings, target / database, progress, with_keys=with_keys)
+            dump = _dump_store(settings, target, progress, with_keys=with_keys)
         listed = _copy_objects(objects, target, progress)
         keys = _copy_keys(settings, target) if with_keys else ()
         _write_list(target / f"{LIST}.{database}", listed)
@@ -153,11 +157,7 @@ def _without(*, with_keys: bool) -> tuple[str, ...]:
     return ("sessions",) if with_keys else ("sessions", "mark_keys")
 
 
-def _dump_store(
-    settings: Settings, target: Path, progress: Progress, *, with_keys: bool
-) -> Part | None:
-    if settings.store == "sqlite:":
-        return None
+def _dump_store(settings: Settings, target: Path, progress: Progress, *, with_keys: bool) -> Part:
     from lineal.backup.postgres import dump
 
     name = f"store-{uuid4().hex[:12]}.dump"
@@ -178,8 +178,6 @@ def _signed_copy(
     Returns:
         How many records it has, how many are signed, and the verifier keys of the log.
     """
-    if settings.store != "sqlite:":
-        return 0, 0, ()
     files = CheckpointFiles(target / CHECKPOINTS)
     if settings.log.enabled and settings.log.key_file(settings.data).exists():
         try:
@@ -191,14 +189,31 @@ def _signed_copy(
     ) as copy:
         records = last_record(copy)
         row = read_log(copy)
-        known = tuple(row.keys.split()) if row is not None else ()
-        if former is not None and former.log_keys and known[:1] != former.log_keys[:1]:
-            raise MalformedBackup(f"{target} holds a backup of other data: name another folder")
-        size = 0 if row is None else row.size
+        size, known = _log_of(row, target, former)
         _copy_checkpoints(settings, target, size)
         if row is not None and row.checkpoint is not None:
             files.put(row.checkpoint, size, keep=False)
     return records, size, known
+
+
+def _shared_ledger(
+    settings: Settings, target: Path, former: Manifest | None
+) -> tuple[int, int, tuple[str, ...]]:
+    """The same of a store in Postgres, whose dump has these records at least."""
+    from lineal.backup.postgres import ledger_of
+
+    records, row = ledger_of(settings.store)
+    return records, *_log_of(row, target, former)
+
+
+def _log_of(
+    row: LogRow | None, target: Path, former: Manifest | None
+) -> tuple[int, tuple[str, ...]]:
+    """How many records a log covers, and its verifier keys."""
+    known = tuple(row.keys.split()) if row is not None else ()
+    if former is not None and former.log_keys and known[:1] != former.log_keys[:1]:
+        raise MalformedBackup(f"{target} holds a backup of other data: name another folder")
+    return 0 if row is None else row.size, known
 
 
 async def _sign(settings: Settings, target: Path, database: str) -> None:

@@ -12,6 +12,7 @@ from lineal.backup.manifest import (
     Manifest,
     check_part,
     listed_objects,
+    part_of,
     read_manifest,
 )
 from lineal.proof.files import CheckpointFiles
@@ -53,12 +54,21 @@ class BackupCheck:
             if problem is not None:
                 yield Finding(NAME, problem)
             progress(done, len(parts))
-        for digest, size in listed_objects(self._folder, manifest).items():
+        listed = listed_objects(self._folder, manifest)
+        for done, (digest, size) in enumerate(listed.items(), 1):
             file = self._folder / OBJECTS / digest[:2] / digest[2:]
             if not file.is_file():
                 yield Finding(NAME, f"the object {digest} is missing")
             elif file.stat().st_size != size:
                 yield Finding(NAME, f"the object {digest} does not have {size} bytes")
+            elif manifest.store is not None:  # else its digest is looked at with all others
+                if part_of(self._folder, str(file.relative_to(self._folder))).sha256 != digest:
+                    yield Finding(NAME, f"the object {digest} is not what its digest says")
+                progress(done, len(listed))
+        if manifest.store is not None:
+            context.results |= {
+                "records": manifest.records, "signed": manifest.signed, "objects": len(listed)
+            }  # fmt: skip
 
 
 def verify_backup(
@@ -70,8 +80,8 @@ def verify_backup(
 ) -> Verified:
     """Look at a backup as ``lineal verify`` looks at a data folder, and at its manifest.
 
-    Of a store in Postgres the dump's digest is looked at; what it holds can be verified once it is
-    restored.
+    Of a store in Postgres the digests of the dump and of objects are looked at; the records and
+    tables in it can be verified once it is restored.
 
     Args:
         keys: those that are trusted to have signed the log; none: those that the manifest names.

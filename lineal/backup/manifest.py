@@ -52,7 +52,7 @@ class Manifest(BaseModel):
     objects: Part
     """The list of objects."""
     records: int
-    """In the ledger."""
+    """In the ledger; in a dump of a store in Postgres there may be some more."""
     signed: int
     """Of those, the ones that a checkpoint in the backup covers."""
     log_keys: tuple[str, ...]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lineal.backup.postgres_tools import NoTool, find_tools
-from lineal.proof.log_tables import LogRow, read_log
+from lineal.proof.log_tables import LogRow, last_record, read_log
 from lineal.store.private import make_private_file
 
 
@@ -25,6 +25,19 @@ def dump(url: str, file: Path, *, without: Sequence[str] = ()) -> None:
     make_private_file(file)
     left_out = [f"--exclude-table-data={table}" for table in without]
     _run("pg_dump", url, "--format=custom", "--no-owner", "--no-acl", *left_out, f"--file={file}")
+
+
+def ledger_of(url: str) -> tuple[int, LogRow | None]:
+    """How many records a store has, and what it says of its log.
+
+    Raises:
+        StoreUnavailable, StoreRejected
+    """
+    from lineal.store.postgres.connection import connect
+
+    with contextlib.closing(connect(url)) as connection:
+        row = read_log(connection)  # first: nothing is signed that is not there
+        return last_record(connection), row
 
 
 def load(url: str, file: Path) -> LogRow | None:

@@ -18,6 +18,7 @@ from lineal.backup.manifest import (
     read_manifest,
 )
 from lineal.errors import LinealError
+from lineal.store.blobs import Blobs, FileBlobs
 from lineal.store.private import make_private, make_private_file
 
 Progress = Callable[[str, int, int], None]
@@ -55,6 +56,28 @@ def restore_backup(
     finally:
         shutil.rmtree(growing, ignore_errors=True)
     return manifest
+
+
+async def send_objects(
+    data: Path, blobs: Blobs, progress: Progress = lambda what, done, total: None
+) -> int:
+    """Bring the objects of a restored data folder to where the settings have them, as a bucket;
+    those that are there already stay as they are. Returns how many there are.
+
+    It can be repeated: the folder's copies go when all are there.
+
+    Raises:
+        StoreUnavailable: they cannot be stored there now.
+    """
+    files = FileBlobs(data, data / "run", "restore")
+    digests = sorted(files.stored())
+    for done, digest in enumerate(digests, 1):
+        if not await blobs.exists(digest):
+            with (await files.path(digest)).open("rb") as content:
+                await blobs.put_stream(content)
+        progress("objects elsewhere", done, len(digests))
+    shutil.rmtree(data / OBJECTS, ignore_errors=True)
+    return len(digests)
 
 
 def _fill(source: Path, manifest: Manifest, data: Path, progress: Progress) -> None:

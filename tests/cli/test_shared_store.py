@@ -214,7 +214,11 @@ def test_a_store_there_is_backed_up_and_restored_into_another_database(
     target = tmp_path / "backup"
     made = lineal("backup", target, "--data", data, LINEAL_STORE=url)
     assert made.code == 0, made.err
-    assert lineal("backup", "verify", target).code == 0
+    with psycopg.connect(url) as connection:
+        count = connection.execute("SELECT count(*) FROM ledger").fetchall()[0][0]
+    assert count > 0 and f"{count} records, {count} signed" in made.text
+    verified = lineal("backup", "verify", target)
+    assert verified.code == 0 and f"a dump with {count} records" in verified.text
     key = lineal("log", "key", "--data", data).text.strip()
     new = tmp_path / "new"
     refused = lineal("restore", target, "--data", new)
@@ -235,6 +239,12 @@ def test_a_store_there_is_backed_up_and_restored_into_another_database(
         asyncio.run(_append_one(other))
         asyncio.run(_sign(other, new))
         assert lineal("verify", "--data", new, LINEAL_STORE=other).code == 0
+    an_object = next(path for path in (target / "objects").rglob("*") if path.is_file())
+    content = an_object.read_bytes()
+    an_object.chmod(0o600)
+    an_object.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert "is not what its digest says" in lineal("backup", "verify", target).text
+    an_object.write_bytes(content)
     (dump,) = target.glob("store-*.dump")
     dump.write_bytes(dump.read_bytes()[:-1])
     assert lineal("backup", "verify", target).code == 1

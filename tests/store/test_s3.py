@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from aiobotocore.session import get_session
 
+from lineal.backup.restore import send_objects
 from lineal.errors import ObjectCorrupt, StoreUnavailable
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
-from lineal.store.blobs import BlobMissing
+from lineal.store.blobs import BlobMissing, FileBlobs
 from lineal.store.database import Database, file_blobs
 from lineal.store.s3 import Bucket, MalformedBucket, S3Blobs, open_s3_blobs, parse_bucket, trim
 from lineal_local.aws import Emulator
@@ -200,3 +201,19 @@ async def test_an_object_that_breaks_off_is_no_fault_of_the_event(
         assert (await reader.path(digest)).read_bytes() == content
     await database.close()
     await database_.close()
+
+
+async def test_what_is_restored_goes_where_the_settings_have_objects(
+    bucket: Bucket, database: Database, tmp_path: Path
+) -> None:
+    """A backup keeps objects as files; daemons that have them in a bucket find them there."""
+    content = os.urandom(100_000)
+    digest = sha256(content).hexdigest()
+    restored = tmp_path / "restored"
+    await FileBlobs(restored, restored / "run", "test").put(content)
+    async with open_s3_blobs(bucket, file_blobs(database).sibling("cache")) as blobs:
+        assert await send_objects(restored, blobs) == 1
+    elsewhere = FileBlobs(tmp_path / "empty", tmp_path / "empty" / "run", "test")
+    async with open_s3_blobs(bucket, elsewhere) as blobs:
+        assert await blobs.get(digest) == content
+    assert not (restored / "objects").exists()
