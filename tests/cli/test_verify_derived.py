@@ -18,6 +18,7 @@ from lineal.proof.installed_checks import installed_checks
 from lineal.proof.keys import read_verifier_keys
 from lineal.proof.verification import Finding, VerificationContext, run_checks
 from lineal.store.blobs import FileBlobs
+from lineal.store.sqlite import connect
 from tests.cli.broken_projection import leaves_out_registered
 from tests.cli.conftest import Lineal, id_of
 from tests.proof.mutations import mutate_log
@@ -367,7 +368,7 @@ def test_a_message_that_was_refused_is_not_missed(lineal: Lineal, data: Path) ->
         "Unmarked",
         "no",
     )
-    with tampering(data) as connection:
+    with contextlib.closing(connect(data / "lineal.db", "full")) as connection:
         connection.execute("BEGIN")
         Ledger().append(connection, [refused])
         connection.execute("COMMIT")
