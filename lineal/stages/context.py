@@ -61,8 +61,8 @@ class State(Protocol):
     """What a stage keeps from event to event, written in the step's own transaction.
 
     An event that is handled again sees what was there before it. Needs a stage that is declared
-    with ``memo=False``: one whose result follows from its input alone keeps no state; and one that
-    takes single events, or groups: what is kept belongs to one of a batch. A replay
+    with ``memo=False``: one whose result follows from its input alone keeps no state. What is kept
+    belongs to one event: a function that is given a list asks :attr:`Context.each`. A replay
     begins with none, and its changes go when it ends.
     """
 
@@ -127,6 +127,27 @@ class Context(FormerContext, Protocol, Generic[C]):
     @property
     def events(self) -> Sequence[Envelope]:
         """The attributes of each event of a batch, or each part of a group, in their order."""
+        ...
+
+    @property
+    def each(self) -> Sequence[Context[C]]:
+        """For a function that takes a list: the context of each event, in their order. State,
+        timers, claims, attributes and ``skip`` are those of the one event; what is read through the
+        context of the list is an input of all.
+
+        Raises:
+            TypeError: the function is not given a list of events.
+        """
+        ...
+
+    async def look_up(self, keys: Sequence[Sequence[str]]) -> None:
+        """For a function that takes a list: read keys of state for each event, in one query. What
+        ``each[n].state.get`` finds of them later is the same, without one of its own."""
+        ...
+
+    def fail(self, error: Exception) -> None:
+        """In the context of one event of a list: it has failed, as if the function had raised this
+        for it alone. What the function returns for it does not count."""
         ...
 
     def now(self) -> int:

@@ -13,7 +13,8 @@ noticed when they are settled: the later one is handled again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from lineal.effects.event_key import is_event
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from lineal.stages.uncommitted import UncommittedChanges
 
 V = TypeVar("V")
+
+_KEYS_AT_ONCE = 500
+"""Looked up in one query."""
 
 
 class StateRow(NamedTuple):
@@ -56,6 +60,10 @@ class StateStore(Protocol):
 
     async def row(self, stage: str, key: str) -> StateRow | None: ...
 
+    async def rows_of(self, stage: str, keys: Sequence[str]) -> dict[str, StateRow]:
+        """Those of these keys that there are."""
+        ...
+
     async def rows(self, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
         """All keys that begin so, in their order."""
         ...
@@ -63,13 +71,26 @@ class StateStore(Protocol):
 
 def state_rows(connection: Connection, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
     """All keys of a stage that begin so, in their order, as they are now."""
+    end = _end_of(prefix)
     found = connection.execute(
-        "SELECT name, event_id, before, after, found FROM state "
-        "WHERE stage = ? AND substr(name, 1, length(?)) = ?",
-        (stage, prefix, prefix),
+        "SELECT name, event_id, before, after, found FROM state WHERE stage = ? AND name >= ?"
+        + ("" if end is None else " AND name < ?"),
+        (stage, prefix) if end is None else (stage, prefix, end),
     )
     # Sorted here: what comes first is another matter in every database.
     return sorted((name, _row(*row)) for name, *row in found)
+
+
+def _end_of(prefix: str) -> str | None:
+    """What follows all keys that begin so, in the order of code points; None: nothing does.
+
+    A range of an index, where a condition on the beginning of each key would read them all.
+    """
+    known = prefix.rstrip(chr(sys.maxunicode))
+    if not known:
+        return None
+    following = ord(known[-1]) + 1
+    return known[:-1] + chr(0xE000 if 0xD800 <= following < 0xE000 else following)
 
 
 class StoredState:
@@ -88,6 +109,21 @@ class StoredState:
 
         return await self._store.read(find)
 
+    async def rows_of(self, stage: str, keys: Sequence[str]) -> dict[str, StateRow]:
+        def find(connection: Connection) -> dict[str, StateRow]:
+            found: dict[str, StateRow] = {}
+            for begin in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[begin : begin + _KEYS_AT_ONCE]
+                rows = connection.execute(
+                    "SELECT name, event_id, before, after, found FROM state "
+                    f"WHERE stage = ? AND name IN ({', '.join('?' * len(some))})",
+                    (stage, *some),
+                )
+                found.update((name, _row(*row)) for name, *row in rows)
+            return found
+
+        return await self._store.read(find) if keys else {}
+
     async def rows(self, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
         return await self._store.read(lambda connection: state_rows(connection, stage, prefix))
 
@@ -104,6 +140,9 @@ class ReplayedState:
 
     async def row(self, stage: str, key: str) -> StateRow | None:
         return self._rows.get((stage, key))
+
+    async def rows_of(self, stage: str, keys: Sequence[str]) -> dict[str, StateRow]:
+        return {key: self._rows[stage, key] for key in keys if (stage, key) in self._rows}
 
     async def rows(self, stage: str, prefix: str) -> list[tuple[str, StateRow]]:
         return sorted(
@@ -158,6 +197,20 @@ class StepState:
             row = await self._look(key)
             value = None if row is None else row.seen_by(self._event_id, self._position)
         return None if value is None else decode_value(kind, value)
+
+    def unknown(self, keys: Iterable[str]) -> list[str]:
+        """Those of these keys that would have to be looked up in the store."""
+        uncommitted = self._uncommitted
+        return [
+            key
+            for key in keys
+            if key not in self._seen and (uncommitted is None or uncommitted.state(key) is None)
+        ]
+
+    def note(self, keys: Iterable[str], rows: Mapping[str, StateRow]) -> None:
+        """Keys were looked up in the store, and these of them are there."""
+        for key in keys:
+            self._seen.setdefault(key, rows.get(key))
 
     async def put(self, key: str, value: object) -> None:
         await self._look(key)

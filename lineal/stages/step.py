@@ -43,9 +43,10 @@ class Step(FormerContext):
     """See :class:`lineal.stages.context.Context`."""
 
     __slots__ = (
-        "_caller", "_clock", "_event", "_memo", "_of_batch", "_position", "_raws", "_services",
-        "_small", "_uncommitted", "artifacts", "attributes", "config", "effects", "envelope_read",
-        "in_use", "inputs", "kept_state", "kept_timers", "outputs", "record_kind", "skipped",
+        "_caller", "_clock", "_event", "_make_each", "_memo", "_position", "_raws", "_services",
+        "_small", "_uncommitted", "_uncommitted_of_all", "artifacts", "attributes", "config",
+        "effects", "envelope_read", "failure", "in_use", "inputs", "kept_each", "kept_state",
+        "kept_timers", "outputs", "record_kind", "skipped",
     )  # fmt: skip
 
     def __init__(
@@ -58,19 +59,26 @@ class Step(FormerContext):
         *,
         events: Sequence[RawEvent],
         memo: bool,
-        of_batch: bool = False,
+        make_each: Callable[[], Sequence[Step]] | None = None,
         in_use: Mapping[str, ArtifactInUse | None] | None = None,
-        uncommitted: UncommittedChanges | None = None,
+        uncommitted: Sequence[UncommittedChanges | None] = (None,),
     ) -> None:
+        """``make_each`` makes the steps of the events of a batch; None: it is of one event, or of a
+        group. ``uncommitted`` is that of the event, or of each of a batch."""
         self.config = config
-        self._uncommitted = uncommitted
+        self._uncommitted = uncommitted[0]
+        self._uncommitted_of_all = [changes for changes in uncommitted if changes is not None]
         self._caller = caller
         self._event = event
         self._position = position
         self._services = services
         self._raws = events
         self._memo = memo
-        self._of_batch = of_batch
+        self._make_each = make_each
+        self.kept_each: Sequence[Step] | None = None
+        """Of a batch, the steps of its events, where the function has asked for them."""
+        self.failure: Exception | None = None
+        """Why this event of a batch has failed, whatever became of the others."""
         self.envelope_read: list[EnvelopeRead] = []
         """The envelope attributes that the step has read."""
         self.in_use = in_use or {}
@@ -102,6 +110,44 @@ class Step(FormerContext):
     @property
     def events(self) -> Sequence[Envelope]:
         return [Envelope(raw, self.envelope_read, place) for place, raw in enumerate(self._raws)]
+
+    @property
+    def each(self) -> Sequence[Step]:
+        if self._make_each is None:
+            raise TypeError(
+                f"stage {self._caller.stage!r} asks for ctx.each, but is not given a list of events"
+            )
+        if self.kept_each is None:
+            self.kept_each = self._make_each()
+        return self.kept_each
+
+    async def look_up(self, keys: Sequence[Sequence[str]]) -> None:
+        unknown = [
+            (step.state, step.state.unknown(some))
+            for step, some in zip(self.each, keys, strict=True)
+            if some
+        ]
+        rows = await self._services.state.rows_of(
+            self._caller.stage, [key for _, some in unknown for key in some]
+        )
+        for state, some in unknown:
+            state.note(some, rows)
+
+    def fail(self, error: Exception) -> None:
+        self.failure = error
+
+    def take_from(self, batch: Step) -> None:
+        """Take over what the step of the batch has read and made: it is that of each event."""
+        self.inputs = [*batch.inputs, *(item for item in self.inputs if item not in batch.inputs)]
+        self.outputs = [*batch.outputs, *(o for o in self.outputs if o not in batch.outputs)]
+        self.artifacts = [
+            *batch.artifacts, *(used for used in self.artifacts if used not in batch.artifacts)
+        ]  # fmt: skip
+        self.envelope_read = [*batch.envelope_read, *self.envelope_read]
+        self.attributes = {**batch.attributes, **self.attributes}
+        self.effects = [*batch.effects, *self.effects]
+        self.record_kind = self.record_kind or batch.record_kind
+        self.skipped = self.skipped or batch.skipped
 
     def now(self) -> int:
         if self._memo:
@@ -139,10 +185,10 @@ class Step(FormerContext):
         return self.kept_timers
 
     def _require_event_of_its_own(self, act: str) -> None:
-        if self._of_batch:
+        if self._make_each is not None:
             raise TypeError(
                 f"stage {self._caller.stage!r} {act}, which belongs to one event, but is given "
-                "batches: take one payload, not a list"
+                "batches: take one payload, not a list, or that of each event (ctx.each)"
             )
 
     async def artifact(self, name: str) -> ArtifactInUse | None:
@@ -162,9 +208,10 @@ class Step(FormerContext):
             raise TypeError(
                 f"stage {self._caller.stage!r} asks the store: declare it with memo=False"
             )
-        if self._uncommitted is not None:
+        if self._uncommitted_of_all:
             with self.clock().task():  # an outage of the store is not the function's time
-                await self._uncommitted.committed()
+                for uncommitted in self._uncommitted_of_all:
+                    await uncommitted.committed()
         return await self._services.store.read(question)
 
     async def require(self, act: Act) -> None:

@@ -38,16 +38,10 @@ def reads_uncommitted(stage: Stage) -> bool:
     """Whether an event of a stage may begin with what the one before has changed, before that is
     committed.
 
-    Not where it can wait for the one before, is a part of a group, or is one of a batch; and what a
-    stage calls outside of lineal is called for the next event when this one's call has counted.
+    Not where it can wait for the one before, or is a part of a group; and what a stage calls
+    outside of lineal is called for the next event when this one's call has counted.
     """
-    return not (
-        stage.memo
-        or stage.fan_in
-        or stage.calls
-        or stage.on_failure == "wait"
-        or any(handler.input_kind != "event" for handler in stage.handlers.values())
-    )
+    return not (stage.memo or stage.fan_in or stage.calls or stage.on_failure == "wait")
 
 
 def may_follow(earlier: Delivery, later: Delivery) -> bool:

@@ -30,6 +30,8 @@ FAULTS = "lineal.faults"
 """Metadata of a model that knows kinds of faults: :class:`~lineal_scoring.fault_kinds.FaultKinds`
 as JSON."""
 _WARM_UP_RUNS = 5
+_TOGETHER = 64
+"""Windows that are scored in one call of the graph at most."""
 
 
 class ModelError(LinealError):
@@ -46,8 +48,8 @@ class Score:
 
 
 class ScoringModel:
-    """A loaded model. Windows are scored one at a time, in one thread: the same window always has
-    the same score, whatever else is scored.
+    """A loaded model, run in one thread. The same window always has the same score, whatever else
+    is scored with it.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -72,6 +74,9 @@ class ScoringModel:
         if not (math.isfinite(self.threshold) and self.threshold > 0):
             raise ModelError(f"the threshold is {self.threshold}")
         self._check_signature()
+        self._scores_together: bool | None = None
+        """Whether several windows at once have the very scores that each has alone; None: it was
+        not tried yet."""
 
     def _check_signature(self) -> None:
         taken = {item.name: item.type for item in self._session.get_inputs()}
@@ -87,14 +92,72 @@ class ScoringModel:
         Raises:
             ModelError: the graph fails, or what it yields is no number.
         """
+        (found,) = self._run(values)
+        if isinstance(found, ModelError):
+            raise found
+        return found
+
+    def score_all(self, windows: Sequence[Array]) -> list[Score | ModelError]:
+        """Score windows (each 1 × length × channels) of whatever devices, in few calls of the
+        graph: each has the very score that it has alone, or the error."""
+        found: list[Score | ModelError] = []
+        size = _TOGETHER if len(windows) > 1 and self.scores_together else 1
+        for begin in range(0, len(windows), size):
+            some = windows[begin : begin + size]
+            try:
+                found += self._run(some[0] if len(some) == 1 else np.concatenate(some))
+            except ModelError as error:
+                # which of them is to blame is not known
+                found += [error] if len(some) == 1 else map(self._scored_alone, some)
+        return found
+
+    @property
+    def scores_together(self) -> bool:
+        """Whether several windows at once have the very scores that each has alone, to the last
+        bit. That is up to the kernels of the graph's operators, so it is tried."""
+        if self._scores_together is None:
+            self._scores_together = self._try_together()
+        return self._scores_together
+
+    def _try_together(self) -> bool:
+        shape = (_TOGETHER, self.preparation.length, len(self.preparation.channels))
+        windows = np.random.default_rng(0).standard_normal(shape)
+        alone = [self._scored_alone(windows[n : n + 1]) for n in range(_TOGETHER)]
+        for count in (2, 3, 7, 16, _TOGETHER):
+            try:
+                together = self._run(windows[:count])
+            except ModelError:
+                return False
+            if not all(map(_are_same, alone[:count], together)):
+                return False
+        return True
+
+    def _scored_alone(self, window: Array) -> Score | ModelError:
         try:
-            value, contributions = self._session.run(["score", "contributions"], {"window": values})
-            score = Score(float(value[0]), contributions[0])
+            return self.score(window)
+        except ModelError as error:
+            return error
+
+    def _run(self, windows: Array) -> list[Score | ModelError]:
+        """The scores of windows, count × length × channels.
+
+        Raises:
+            ModelError: the graph fails.
+        """
+        try:
+            values, contributions = self._session.run(
+                ["score", "contributions"], {"window": windows}
+            )
+            scores = [
+                Score(float(values[number]), contributions[number])
+                for number in range(len(windows))
+            ]
         except Exception as error:
             raise ModelError(f"the model cannot score: {error}") from error
-        if not math.isfinite(score.value):
-            raise ModelError(f"the model scores {score.value}")
-        return score
+        return [
+            score if math.isfinite(score.value) else ModelError(f"the model scores {score.value}")
+            for score in scores
+        ]
 
     def warm_up(self) -> None:
         """Score a window of zeros a few times, so that the first real one need not wait.
@@ -141,6 +204,12 @@ class ScoringModel:
             for name, part in zip(features, sums, strict=True)
         ]
         return tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _are_same(one: Score | ModelError, other: Score | ModelError) -> bool:
+    if isinstance(one, ModelError) or isinstance(other, ModelError):
+        return False
+    return one.value == other.value and np.array_equal(one.contributions, other.contributions)
 
 
 def takes_photos(data: bytes) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator, Iterable
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from lineal_scoring.alarm import AlarmMachine, Interruption, Transition
 from lineal_scoring.model import ModelError, Score, ScoringModel
+from lineal_scoring.preparation import Array
 from lineal_scoring.slot import ModelSlot
 from lineal_scoring.window import Window
 from lineal_scoring.windows import WindowStream
@@ -41,6 +43,11 @@ class ScoredWindow:
     anomalous: bool
     """Whether an anomaly is open after it."""
     transition: Transition | None
+
+
+Pushed: TypeAlias = tuple[list[ScoredWindow], list[Transition]]
+"""The windows that readings have completed, and all transitions, in order."""
+Pushing: TypeAlias = Generator[Array, Score | ModelError, Pushed]
 
 
 class DeviceScorer:
@@ -92,15 +99,25 @@ class DeviceScorer:
         Raises:
             ValueError: the rows do not have the model's features.
         """
+        [result] = push_all([(self, values, first_seq)])
+        return result
+
+    def windows_to_score(self, values: npt.ArrayLike, first_seq: int) -> Pushing:
+        """As :meth:`push`, but whoever goes on with it scores: yields each window (1 × length ×
+        channels) that :attr:`model` is to score, and is sent its score, or the error."""
         if self._answer is None:
-            return self._push(values, first_seq)
+            return (yield from self._pushing(values, first_seq))
         rows = np.asarray(values, dtype=np.float64)
         before = self._answer.at_seq - first_seq
         if before >= len(rows):
-            return self._push(rows, first_seq)
-        scored, transitions = self._push(rows[:before], first_seq) if before > 0 else ([], [])
+            return (yield from self._pushing(rows, first_seq))
+        scored: list[ScoredWindow] = []
+        transitions: list[Transition] = []
+        if before > 0:
+            scored, transitions = yield from self._pushing(rows[:before], first_seq)
         transitions += self._take_answer()
-        further, later = self._push(rows[max(before, 0) :], first_seq + max(before, 0))
+        at = max(before, 0)
+        further, later = yield from self._pushing(rows[at:], first_seq + at)
         return scored + further, transitions + later
 
     def _take_answer(self) -> list[Transition]:
@@ -115,28 +132,25 @@ class DeviceScorer:
         closed = self._machine.accept()
         return [] if closed is None else [closed]
 
-    def _push(
-        self, values: npt.ArrayLike, first_seq: int
-    ) -> tuple[list[ScoredWindow], list[Transition]]:
+    def _pushing(self, values: npt.ArrayLike, first_seq: int) -> Pushing:
         transitions = self._take_over()
         if self._stream.push(values, first_seq):
             transitions += self.interrupt("gap")
         scored: list[ScoredWindow] = []
         while (window := self._stream.take(held=self._held)) is not None:
-            scored.append(self._score(window))
+            found = (yield window.values) if window.usable else None
+            scored.append(self._scored(window, found))
             transition = scored[-1].transition
             transitions += [] if transition is None else [transition]
         return scored, transitions
 
-    def _score(self, window: Window) -> ScoredWindow:
+    def _scored(self, window: Window, score: Score | ModelError | None) -> ScoredWindow:
         model, machine = self._model, self._machine
-        if not window.usable:
+        if score is None:
             return self._unscored(window, None)
-        try:
-            score = model.score(window.values)
-        except ModelError as error:
+        if isinstance(score, ModelError):
             self.failed_windows += 1
-            return self._unscored(window, str(error))
+            return self._unscored(window, str(score))
         self.scored_windows += 1
         above = score.value > model.threshold
         shares = model.shares(score) if above or machine.is_open else ()
@@ -207,3 +221,40 @@ class DeviceScorer:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a snapshot: {error!r}") from error
         return scorer
+
+
+def push_all(
+    readings: Iterable[tuple[DeviceScorer, npt.ArrayLike, int]],
+) -> list[Pushed]:
+    """Push readings of several devices (each with its scorer and the number of its first reading),
+    with the results that each has alone. What the next windows of all devices score is asked of a
+    model at once: the graph's cost lies in being called.
+
+    Raises:
+        ValueError: rows do not have the model's features.
+    """
+    pushed: dict[int, Pushed] = {}
+    waiting: list[tuple[int, DeviceScorer, Pushing, Array]] = []
+
+    def go_on(
+        place: int, scorer: DeviceScorer, pushing: Pushing, score: Score | ModelError | None
+    ) -> None:
+        try:
+            window = next(pushing) if score is None else pushing.send(score)
+        except StopIteration as ended:
+            pushed[place] = ended.value
+        else:
+            waiting.append((place, scorer, pushing, window))
+
+    for place, (scorer, values, first_seq) in enumerate(readings):
+        go_on(place, scorer, scorer.windows_to_score(values, first_seq), None)
+    while waiting:
+        by_model: dict[int, list[tuple[int, DeviceScorer, Pushing, Array]]] = {}
+        for item in waiting:
+            by_model.setdefault(id(item[1].model), []).append(item)
+        waiting = []
+        for items in by_model.values():
+            scores = items[0][1].model.score_all([window for *_, window in items])
+            for (place, scorer, pushing, _), score in zip(items, scores, strict=True):
+                go_on(place, scorer, pushing, score)
+    return [pushed[place] for place in sorted(pushed)]

@@ -16,7 +16,7 @@ class ModelSlot:
 
     def __init__(self, model: ScoringModel) -> None:
         self._current = model
-        self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
+        self._loader: ThreadPoolExecutor | None = None  # most slots never load anything
 
     @property
     def current(self) -> ScoringModel:
@@ -27,6 +27,8 @@ class ModelSlot:
 
         The future raises :class:`~lineal_scoring.model.ModelError` if it is not fit for use.
         """
+        if self._loader is None:
+            self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model-loader")
         return self._loader.submit(load_model, data)
 
     def swap(self, model: ScoringModel) -> ScoringModel:
@@ -36,7 +38,8 @@ class ModelSlot:
 
     def close(self) -> None:
         """Wait for a load under way and end the thread."""
-        self._loader.shutdown()
+        if self._loader is not None:
+            self._loader.shutdown()
 
 
 def load_model(data: bytes) -> ScoringModel:

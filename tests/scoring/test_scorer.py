@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from lineal_consumers.retrain.training import train
 from lineal_scoring.alarm import Closed, Opened
 from lineal_scoring.model import ModelError, ScoringModel
-from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.scorer import Answer, DeviceScorer, push_all
 from lineal_scoring.slot import ModelSlot
 from tests.scoring.readings import FEATURES, normal, trained
+from tests.scoring.readings import settings as training_settings
 
 
 def faulty(rows: int = 1200, begin: int = 600, end: int = 800) -> np.ndarray:
@@ -237,3 +243,106 @@ def test_a_model_that_fails_neither_stops_the_device_nor_hides_it() -> None:
     windows, _ = scorer.push(readings[720:740], 721)
     assert all(window.score for window in windows)
     slot.close()
+
+
+@cache
+def plain() -> bytes:
+    """A model of the kind that machines have by default."""
+    wanted = training_settings(spread=False)
+    return train(wanted, [normal(2000, 1)], [normal(1500, 3)]).data
+
+
+@cache
+def device(seed: int) -> np.ndarray:
+    """Readings of one of several devices, with a fault, a gap or nothing."""
+    readings = faulty(700, 200 + 40 * seed, 320 + 40 * seed)
+    if seed % 3 == 1:
+        readings[100:150, 2] = np.nan
+    return readings
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_devices_that_are_scored_together_have_the_results_that_each_has_alone(data) -> None:
+    """To the last bit, in whatever portions, with models of several kinds at once, through gaps,
+    answers of people and exchanged models."""
+    models = [ScoringModel(plain()), ScoringModel(trained().data)]
+    count = data.draw(st.integers(2, 5))
+    kinds = data.draw(st.lists(st.integers(0, 1), min_size=count, max_size=count))
+    slots = [(ModelSlot(models[kind]), ModelSlot(models[kind])) for kind in kinds]
+    together = [DeviceScorer(one) for one, _ in slots]
+    alone = [DeviceScorer(other) for _, other in slots]
+    at = [0] * count
+    for _ in range(data.draw(st.integers(1, 8))):
+        portions = []
+        for place in data.draw(st.lists(st.integers(0, count - 1), unique=True)):
+            if data.draw(st.integers(0, 9)) == 0:
+                model = models[data.draw(st.integers(0, 1), label="model")]
+                for slot in slots[place]:
+                    slot.swap(model)
+            first = alone[place].anomaly.first_seq
+            if first is not None and data.draw(st.booleans()):
+                ahead = alone[place].next_seq + data.draw(st.integers(0, 120))
+                answer = Answer(first, data.draw(st.booleans()), ahead)
+                assert together[place].answer(answer) == alone[place].answer(answer)
+            at[place] += 7 * (data.draw(st.integers(0, 9)) == 0)
+            end = at[place] + data.draw(st.integers(1, 250))
+            portions.append((place, device(place)[at[place] : end], at[place] + 1))
+            at[place] = min(end, 700)
+        found = push_all([(together[place], rows, first) for place, rows, first in portions])
+        for (place, rows, first), (windows, transitions) in zip(portions, found, strict=True):
+            expected, changes = alone[place].push(rows, first)
+            assert values(windows) == values(expected)
+            assert transitions == changes
+    for one, other in zip(together, alone, strict=True):
+        assert one.snapshot() == other.snapshot()
+
+
+def test_windows_scored_in_one_call_have_the_scores_that_they_have_alone() -> None:
+    for model in map(ScoringModel, (plain(), trained().data, trained("autoencoder").data)):
+        shape = (1, model.preparation.length, len(model.preparation.channels))
+        random = np.random.default_rng(3)
+        windows = [random.standard_normal(shape) * 10.0**n for n in range(-3, 3) for _ in range(25)]
+        windows[40] = np.full(shape, np.nan)
+        for window, found in zip(windows, model.score_all(windows), strict=True):
+            if np.isnan(window).any():
+                assert isinstance(found, ModelError)
+            else:
+                assert not isinstance(found, ModelError)
+                assert model.score(window).value == found.value
+                assert (model.score(window).contributions == found.contributions).all()
+
+
+def test_a_graph_that_fails_for_one_window_scores_the_others(monkeypatch) -> None:
+    model = ScoringModel(plain())
+    assert model.scores_together
+    shape = (1, model.preparation.length, len(model.preparation.channels))
+    windows = [np.full(shape, float(n)) for n in range(4)]
+    run = model._session.run
+
+    class Failing:
+        def run(self, names, given):
+            if (given["window"] == 2.0).any():
+                raise RuntimeError("no memory")
+            return run(names, given)
+
+    monkeypatch.setattr(model, "_session", Failing())
+    found = model.score_all(windows)
+    assert [isinstance(one, ModelError) for one in found] == [False, False, True, False]
+
+
+def test_a_graph_whose_scores_depend_on_the_others_is_called_for_each(monkeypatch) -> None:
+    model = ScoringModel(trained().data)
+    shape = (1, model.preparation.length, len(model.preparation.channels))
+    run = model._session.run
+    sizes = []
+
+    class Rounding:
+        def run(self, names, given):
+            sizes.append(len(given["window"]))
+            scores, contributions = run(names, given)
+            return np.nextafter(scores, np.float32(9)) if sizes[-1] > 1 else scores, contributions
+
+    monkeypatch.setattr(model, "_session", Rounding())
+    model.score_all([np.zeros(shape)] * 3)
+    assert sizes[-3:] == [1, 1, 1]

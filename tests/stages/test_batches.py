@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from lineal.bus.protocol import Delivery
+from lineal.effects.state import StateChange
 from lineal.errors import HandlerTimeout
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, Reject, Retry, Stage, stage
+from lineal.stages.pipeline import Invocation
+from lineal.stages.result import StepResult
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings
 from lineal_schemas.envelope import decode
 from lineal_schemas.failures import DeadLetter, EventFailed
 from tests.conformance.workload import Done, Task
-from tests.stages.attempting import executor_of
+from tests.stages.attempting import attempt_all, executor_of
 from tests.stages.scripted import Noted, ScriptedSubscription, delivery, handled_by
 
 
@@ -136,6 +139,57 @@ async def test_what_belongs_to_one_event_is_refused_where_there_are_several(
 
     await run(runtime, work, count=1)
     assert all("take one payload, not a list" in error for error in errors) and len(errors) == 2
+
+
+async def test_what_belongs_to_one_event_is_kept_in_the_context_of_that_event(
+    runtime: Runtime,
+) -> None:
+    """Its state, timer, attributes, skip and failure, whatever becomes of the others."""
+
+    @stage("work", version="1", produces=Done, memo=False)
+    async def work(tasks: list[Task], ctx: Context) -> list[Done | None]:
+        await ctx.objects.put(b"of all", "text/plain", "part")
+        answers: list[Done | None] = []
+        for task, own in zip(tasks, ctx.each, strict=True):
+            own.annotate(number=task.number)
+            await own.state.put(own.event.partitionkey, task.number)
+            answers.append(None if task.number in (1, 2) else done([task])[0])
+            if task.number == 1:
+                own.skip("nothing new")
+            elif task.number == 2:
+                own.fail(Reject("poison"))
+        return answers
+
+    executor = executor_of(runtime, work)
+    ended = await attempt_all(executor, events(5))
+    assert [isinstance(item, Invocation) for item in ended] == [n == 2 for n in range(5)]
+    results = [item for item in ended if isinstance(item, StepResult)]
+    changes = [item for result in results for item in result.effects]
+    assert {item.key: item.after for item in changes if isinstance(item, StateChange)} == {
+        f"key-{number}": str(number).encode() for number in (0, 1, 3, 4)
+    }
+    for number, result in zip((0, 1, 3, 4), results, strict=True):
+        assert result.record is not None
+        [step] = result.record.steps
+        assert step.attributes == {"number": number}
+        assert step.reason == ("nothing new" if number == 1 else None)
+        assert "part" in {made.role for made in step.outputs}
+    subscription = await run(runtime, work)
+    assert ends(subscription) == ([0, 3, 4], {2: "poison"})
+
+
+async def test_a_context_of_each_event_is_refused_where_there_is_one(runtime: Runtime) -> None:
+    errors: Noted[str] = Noted()
+
+    @stage("work", version="1", produces=Done, memo=False)
+    async def work(task: Task, ctx: Context) -> Done:
+        with pytest.raises(TypeError) as caught:
+            assert ctx.each
+        errors.note(str(caught.value))
+        return Done(key=task.key, number=task.number)
+
+    await run(runtime, work, count=1)
+    assert "not given a list" in errors[0]
 
 
 async def test_what_a_batch_puts_is_committed_once(runtime: Runtime) -> None:

@@ -13,12 +13,14 @@ from pydantic import BaseModel
 from lineal.bus.protocol import Delivery, Position, Selection
 from lineal.effects.effect import Effect
 from lineal.effects.effect import apply as apply_effects
+from lineal.effects.state import StateChange
 from lineal.effects.sweep import sweep
 from lineal.lineage.ledger import steps_of_subject
 from lineal.replay import plan_replay, run_replay
 from lineal.runtime import NoWorkers, Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages import Context, stage
+from lineal.stages.state import ReplayedState, StoredState
 from lineal.stages.timers import TimerClock
 from lineal_schemas.envelope import RawEvent, first_event, now_us
 from lineal_schemas.payload import Payload
@@ -315,3 +317,28 @@ async def test_what_is_kept_as_json_is_read_by_its_type(runtime: Runtime):
     assert encode_value(Lot(name="x", bids=(3,))) == b'{"name":"x","bids":[3]}'
     with pytest.raises(TypeError, match="delete"):
         encode_value(None)
+
+
+async def test_keys_that_begin_so_are_found_whatever_stands_in_them(runtime: Runtime) -> None:
+    last, before_surrogates = chr(0x10FFFF), chr(0xD7FF)
+    names = ["", "a", "a/", "a/1", f"a/{last}", f"a/{last}{last}x", "a0", "b", f"{last}"]
+    names += [f"{last}a", before_surrogates, f"{before_surrogates}x", chr(0xE000)]
+    await apply(
+        runtime, [StateChange("range", name, "e", None, None, b"1", at=1) for name in names]
+    )
+    for prefix in (*names, "a/", "c"):
+        found = await StoredState(runtime.store).rows("range", prefix)
+        assert [key for key, _ in found] == sorted(n for n in names if n.startswith(prefix))
+
+
+async def test_many_keys_are_looked_up_at_once(runtime: Runtime) -> None:
+    changes = [StateChange("many", f"{n}", "e", None, None, b"%d" % n, at=1) for n in range(1_200)]
+    await apply(runtime, changes)
+    for state in (StoredState(runtime.store), ReplayedState()):
+        if isinstance(state, ReplayedState):
+            state.apply(changes)
+        found = await state.rows_of("many", [f"{n}" for n in range(0, 2_400, 2)])
+        assert {key: row.after for key, row in found.items()} == {
+            f"{n}": b"%d" % n for n in range(0, 1_200, 2)
+        }
+        assert await state.rows_of("many", []) == {}

@@ -20,7 +20,7 @@ from lineal.effects.state import StateChange, keep_found
 from lineal.errors import BusUnavailable
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
-from lineal.stages import Context, stage
+from lineal.stages import Context, Stage, stage
 from lineal.stages.retry import RetryPolicy
 from lineal.stages.runner import RunnerSettings, StageRunner
 from lineal.stages.state import StateRow, state_rows
@@ -71,6 +71,21 @@ async def uncommitted(step: Step, ctx: Context) -> Seen:
     if step.action == "fail":
         raise ValueError("told to")
     return Seen(key=step.key, number=step.number, found=tuple(found), claimed=claimed)
+
+
+@stage("uncommitted_batches", version="1", produces=Seen, memo=False)
+async def uncommitted_batches(steps: list[Step], ctx: Context) -> list[Seen | None]:
+    """The same for events that are given together, each with a context of its own."""
+    await ctx.look_up([[f"{step.key}.{step.name}"] for step in steps])
+    return [await _of_one(step, own) for step, own in zip(steps, ctx.each, strict=True)]
+
+
+async def _of_one(step: Step, ctx: Context) -> Seen | None:
+    try:
+        return await uncommitted(step, ctx)
+    except ValueError as error:
+        ctx.fail(error)
+        return None
 
 
 class Planned(NamedTuple):
@@ -213,7 +228,9 @@ def one_after_the_other(plan: Planned) -> tuple[dict[str, str], list[Seen]]:
     return state, seen
 
 
-async def run(plan: Planned, runtime: Runtime, scenario: str, *, store_first: bool) -> ScriptedBus:
+async def run(
+    plan: Planned, runtime: Runtime, scenario: str, stage: Stage, *, store_first: bool
+) -> ScriptedBus:
     def event(number: int) -> RawEvent:
         key, name, action = plan.steps[number]
         payload = Step(key=key, number=number, name=name, action=action)
@@ -233,7 +250,7 @@ async def run(plan: Planned, runtime: Runtime, scenario: str, *, store_first: bo
             else TransactionCommitter(runtime.bus)
         )
         limits = RunnerSettings(retry=QUICK, linger_seconds=0.01, drain_seconds=0.0)
-        runner = StageRunner(runtime.bind(uncommitted), committer, limits)
+        runner = StageRunner(runtime.bind(stage), committer, limits)
         at_work = asyncio.create_task(runner.run(subscription))
         waits = [asyncio.create_task(waited.wait()) for waited in (bus.done, subscription.crashed)]
         async with asyncio.timeout(180):
@@ -266,10 +283,15 @@ _numbers = count()
 
 
 @pytest.mark.parametrize("store_first", [False, True])
+@pytest.mark.parametrize("stage", [uncommitted, uncommitted_batches])
 @given(plan=plans())
 @settings(deadline=None, max_examples=100)
 def test_the_result_is_that_of_one_event_after_the_other(
-    loop: asyncio.AbstractEventLoop, runtime: Runtime, store_first: bool, plan: Planned
+    loop: asyncio.AbstractEventLoop,
+    runtime: Runtime,
+    stage: Stage,
+    store_first: bool,
+    plan: Planned,
 ) -> None:
     scenario = f"{next(_numbers)} "
     plan = plan._replace(
@@ -277,8 +299,8 @@ def test_the_result_is_that_of_one_event_after_the_other(
     )
 
     async def outcome() -> tuple[ScriptedBus, dict[str, str]]:
-        bus = await run(plan, runtime, scenario, store_first=store_first)
-        rows = await runtime.store.read(lambda c: state_rows(c, "uncommitted", scenario))
+        bus = await run(plan, runtime, scenario, stage, store_first=store_first)
+        rows = await runtime.store.read(lambda c: state_rows(c, stage.name, scenario))
         state = {key: row.after for key, row in rows if row.after is not None}
         return bus, {key: value.decode().strip('"') for key, value in state.items()}
 

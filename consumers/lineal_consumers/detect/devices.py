@@ -10,7 +10,7 @@ import numpy as np
 from lineal import Context
 from lineal.artifact_in_use import ArtifactInUse
 from lineal_consumers.detect.config import DetectConfig
-from lineal_consumers.detect.journal import Journal, JournalPosition, Row
+from lineal_consumers.detect.journal import Journal, JournalPosition, Row, keys_at
 from lineal_consumers.detect.loading import model_of
 from lineal_scoring.model import ScoringModel
 from lineal_scoring.scorer import DeviceScorer
@@ -92,6 +92,14 @@ async def device_of(name: str, journal: Journal, ctx: Context[DetectConfig]) -> 
     if device is not None and device.position is not None and await journal.is_at(device.position):
         return device
     return await _restore(journal, ctx)
+
+
+def known_keys(name: str, config: DetectConfig) -> list[str]:
+    """The keys of state that :func:`device_of` looks at, as far as they are known before."""
+    device = _kept.get(name)
+    return (
+        [] if device is None or device.position is None else keys_at(name, device.position, config)
+    )
 
 
 def keep(name: str, device: Device) -> None:

@@ -12,6 +12,7 @@ snapshot means nothing.
 from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -57,6 +58,7 @@ class Journal:
     def __init__(self, ctx: Context[DetectConfig], device: str) -> None:
         self._state = ctx.state
         self._slots = ctx.config.snapshot_batches
+        self._device = device
         self._prefix = f"device/{device}/"
 
     async def is_at(self, position: JournalPosition) -> bool:
@@ -67,8 +69,12 @@ class Journal:
         return following is None or unpack(following).number <= position.number
 
     def due(self, position: JournalPosition) -> bool:
-        """Whether the next row must be a snapshot, since the slots are full."""
-        return position.number + 1 - position.snapshot >= self._slots
+        """Whether the next row must be a snapshot, since the slots are full, or is to be one: each
+        device has a slot of its own for it, so that those that began together do not write theirs
+        together."""
+        number = position.number + 1
+        is_its_turn = number % self._slots == crc32(self._device.encode()) % self._slots
+        return is_its_turn or number - position.snapshot >= self._slots
 
     async def rows(self) -> list[Row]:
         """The last snapshot and the rows after it, in order; empty for a new device."""
@@ -101,4 +107,14 @@ class Journal:
         return JournalPosition(number, rows[0].number, value or b"")
 
     def _slot(self, number: int) -> str:
-        return f"{self._prefix}{number % self._slots:02}"
+        return _slot_key(self._device, number, self._slots)
+
+
+def keys_at(device: str, position: JournalPosition, config: DetectConfig) -> list[str]:
+    """The keys of state that say whether a journal is still at a position."""
+    slots = config.snapshot_batches
+    return [_slot_key(device, position.number + ahead, slots) for ahead in (0, 1)]
+
+
+def _slot_key(device: str, number: int, slots: int) -> str:
+    return f"device/{device}/{number % slots:02}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lineal import Context, stage
+from lineal.artifact_in_use import ArtifactInUse
 from lineal_consumers.detect.config import DetectConfig, model_for, model_names
 from lineal_schemas.anomalies import (
     AnomalyAnswered,
@@ -21,25 +22,31 @@ from lineal_schemas.telemetry import TelemetryGap, TelemetryReadings
     produces=(AnomalyOpened, AnomalyUpdated, AnomalyClosed, AnomalyAnswered),
     in_use=model_names,
     memo=False,
+    batch=64,
 )
 async def detect(
-    message: TelemetryReadings | TelemetryGap, ctx: Context[DetectConfig]
-) -> list[AnomalyEvent]:
-    """Score a batch with the model in use for its device, going on from the batch before.
+    messages: list[TelemetryReadings | TelemetryGap], ctx: Context[DetectConfig]
+) -> list[list[AnomalyEvent]]:
+    """Score batches with the models in use for their devices, going on from the batch before.
 
     The windows, scores and anomalies are those of the device itself, bit for bit. While there is no
     model, readings are not scored.
     """
-    ctx.annotate(boot=message.boot_id[:8], first_seq=message.first_seq, last_seq=message.last_seq)
-    name = model_for(ctx.config, message.device)
-    in_use = None if name is None else await ctx.artifact(name)
-    if in_use is None:
-        ctx.annotate(unscored=message.count)
-        return []
+    models: list[ArtifactInUse | None] = []
+    for message, own in zip(messages, ctx.each, strict=True):
+        own.annotate(
+            boot=message.boot_id[:8], first_seq=message.first_seq, last_seq=message.last_seq
+        )
+        name = model_for(ctx.config, message.device)
+        models.append(None if name is None else await own.artifact(name))
+        if models[-1] is None:
+            own.annotate(unscored=message.count)
+    if not any(models):
+        return [[] for _ in messages]
     # NumPy and onnxruntime are imported where they are first needed.
-    from lineal_consumers.detect.scoring import score_message
+    from lineal_consumers.detect.scoring import score_messages
 
-    return await score_message(message, ctx.event.id, in_use, ctx)
+    return await score_messages(messages, models, ctx)
 
 
 @detect.on

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any
 
@@ -20,6 +20,7 @@ from lineal.stages.pipeline.failure import as_failure
 from lineal.stages.pipeline.invocation import Invocation
 from lineal.stages.pipeline.time_limit import limited
 from lineal.stages.step import Step
+from lineal.stages.uncommitted import UncommittedChanges
 from lineal.workers.fair_queue import Caller
 from lineal_schemas.envelope import RawEvent
 from lineal_schemas.payload import Payload
@@ -68,17 +69,11 @@ async def _invoke_one(
     current_event.set((binding.stage.name, invocation.event))
     variables = len(copy_context())
     invocation.step = step = _step(binding, invocation, events)
-    invocation.started = started = binding.services.now()
+    invocation.started = binding.services.now()
     clock = time.perf_counter_ns()
     try:
         returned = await limited(handler.call(argument, step), binding.handler_seconds, step.clock)
         _finish(binding, invocation, returned)
-        if step.kept_state is not None:
-            invocation.effects += step.kept_state.changes(started)
-        if step.kept_timers is not None and not binding.replaying:
-            invocation.effects += binding.emitter.timer_effects(
-                step.kept_timers.changes, invocation.event, started
-            )
     except (Exception, asyncio.CancelledError) as error:
         invocation.error = as_failure(error)
     invocation.worked_ns = time.perf_counter_ns() - clock
@@ -92,7 +87,12 @@ async def _invoke_batch(
 ) -> None:
     # One context for the call: what it reads is an input of every event's step.
     first = batch[0][0]
-    step = _step(binding, first, [item.event for item, _ in batch], of_batch=True)
+
+    def make_each() -> list[Step]:
+        return [_step(binding, invocation, (invocation.event,)) for invocation, _ in batch]
+
+    step = _step(binding, first, [item.event for item, _ in batch], make_each=make_each,
+                 uncommitted=[item.uncommitted for item, _ in batch])  # fmt: skip
     current_event.set((binding.stage.name, first.event))
     started = binding.services.now()
     clock = time.perf_counter_ns()
@@ -107,17 +107,27 @@ async def _invoke_batch(
     each_ns = (time.perf_counter_ns() - clock) // len(batch)
     for index, (invocation, _) in enumerate(batch):
         invocation.step, invocation.started, invocation.worked_ns = step, started, each_ns
+        if step.kept_each is not None:
+            invocation.step = step.kept_each[index]
+            invocation.step.take_from(step)
         try:
             if failure is not None:
                 invocation.failed_together = len(batch) > 1
                 raise failure
+            if (failed := invocation.step.failure) is not None:
+                raise failed
             _finish(binding, invocation, returned[index])
         except Exception as error:
             invocation.error = error
 
 
 def _step(
-    binding: Binding, invocation: Invocation, events: Sequence[RawEvent], *, of_batch: bool = False
+    binding: Binding,
+    invocation: Invocation,
+    events: Sequence[RawEvent],
+    *,
+    make_each: Callable[[], Sequence[Step]] | None = None,
+    uncommitted: Sequence[UncommittedChanges | None] | None = None,
 ) -> Step:
     event = invocation.event
     return Step(
@@ -128,9 +138,9 @@ def _step(
         binding.services,
         events=events,
         memo=binding.stage.memo,
-        of_batch=of_batch,
+        make_each=make_each,
         in_use=invocation.identity.in_use,
-        uncommitted=invocation.uncommitted,
+        uncommitted=(invocation.uncommitted,) if uncommitted is None else uncommitted,
     )
 
 
@@ -147,3 +157,9 @@ def _finish(binding: Binding, invocation: Invocation, returned: Any) -> None:
         invocation.outcome, invocation.reason = "skipped", step.skipped
     invocation.outputs = outputs
     invocation.effects += step.effects
+    if step.kept_state is not None:
+        invocation.effects += step.kept_state.changes(invocation.started)
+    if step.kept_timers is not None and not binding.replaying:
+        invocation.effects += binding.emitter.timer_effects(
+            step.kept_timers.changes, invocation.event, invocation.started
+        )

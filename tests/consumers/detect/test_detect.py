@@ -14,13 +14,17 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+from lineal.bus.topic_names import dead_letter_topic
 from lineal.lineage.canonical import canonical_bytes
 from lineal.lineage.ledger import all_records, steps_of_artifact, steps_of_subject
 from lineal.lineage.record import RecordedStep, digest
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
+from lineal.stages.state import StoredState
 from lineal_consumers.detect import devices
+from lineal_consumers.detect.journal import unpack
 from lineal_consumers.detect.stage import detect
+from lineal_consumers.retrain.training import train
 from lineal_edge.clock import SystemClock
 from lineal_edge.reading import Reading
 from lineal_edge.update.live_scorer import LiveScorer
@@ -35,7 +39,7 @@ from lineal_scoring.model import ScoringModel
 from lineal_scoring.scorer import DeviceScorer
 from tests.conformance.harness import events_on, running, until_settled
 from tests.consumers.sensors import BOOT, batches, gap, put_in_use, send
-from tests.scoring.readings import FEATURES, normal, trained
+from tests.scoring.readings import FEATURES, normal, settings, trained
 
 ROOT = Path(__file__).parents[3]
 TOPICS = ("anomaly.opened", "anomaly.updated", "anomaly.closed")
@@ -116,6 +120,54 @@ async def test_the_bus_says_what_the_device_says(runtime: Runtime) -> None:
     assert opened.detector == "bus"
 
 
+async def test_devices_that_are_scored_together_say_each_what_it_says_alone(
+    runtime: Runtime,
+) -> None:
+    """Whatever is brought together, and although one of them has a model that is not fit."""
+    runtime.settings.stages["detect"] = {"models": {"bad": "broken", "*": "turbine"}}
+    data = train(settings(spread=False), [normal(2000, 1)], [normal(1500, 3)]).data
+    await put_in_use(runtime, data)
+    await put_in_use(runtime, b"no graph", "broken")
+    names = [f"t{number}" for number in range(7)]
+    each = [list(batches(faulty(600, seed), name)) for seed, name in enumerate(names, 7)]
+    bad = list(batches(faulty(600), "bad"))
+    messages = [message for together in zip(*each, bad, strict=True) for message in together]
+    for begin in (0, 57):
+        devices._kept.clear()
+        await send(runtime, *messages[begin : 57 if begin == 0 else None])
+        async with running(runtime, detect):
+            await until_settled(runtime, "detect")
+    events = await emitted(runtime)
+    for seed, name in enumerate(names, 7):
+        said = device_says(faulty(600, seed), data)
+        assert any(isinstance(item, Opened) for item in said)
+        assert same([event for event in events if event.device == name], said)
+    letters = [decode(e).data for e in await events_on(runtime, dead_letter_topic("detect"))]
+    assert len(letters) == len(bad)
+    assert all("not fit for use" in letter.message for letter in letters)  # type: ignore[attr-defined]
+
+
+async def test_snapshots_of_devices_that_began_together_are_written_at_different_times(
+    runtime: Runtime,
+) -> None:
+    """Else a thousand devices that were switched on together have a moment of thousand snapshots
+    again and again, in which readings wait."""
+    await put_in_use(runtime, trained().data)
+    written: dict[int, int] = {}
+    names = [f"t{number}" for number in range(16)]
+    each = [list(batches(faulty()[:700], name)) for name in names]
+    for number, together in enumerate(zip(*each, strict=True), 1):
+        await anomalies(runtime, *together)
+        rows = await StoredState(runtime.store).rows("detect", "device/")
+        snapshots = [
+            unpack(row.after) for key, row in rows if key.endswith("snapshot") and row.after
+        ]
+        written[number] = sum(row.number == number for row in snapshots)
+    later = {number: count for number, count in written.items() if number > 1}
+    assert sum(later.values()) >= len(names), "each of them once at least"
+    assert max(later.values()) <= len(names) // 2
+
+
 @pytest.mark.parametrize("size", [1, 7, 200])
 async def test_the_size_of_batches_does_not_matter(runtime: Runtime, size: int) -> None:
     await put_in_use(runtime, trained().data)
@@ -154,6 +206,7 @@ from lineal.daemon import Daemon
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from lineal_consumers.detect.stage import detect
+from lineal_consumers.retrain.training import train
 
 async def main():
     settings = Settings(data=sys.argv[1], durability="normal", partitions=2, workers=1, prefetch=4)
