@@ -33,14 +33,16 @@ class Emitter:
         """
         if result is None:
             return []
-        payloads = (result,) if isinstance(result, Payload) else result
-        if not isinstance(payloads, Iterable):
-            raise self._no_payload(payloads)
-        outputs = []
-        for payload in payloads:
-            if not isinstance(payload, Payload):
-                raise self._no_payload(result)
-            outputs.append(memo_output(payload))
+        if isinstance(result, Payload):
+            outputs = [memo_output(result)]
+        elif isinstance(result, Iterable):
+            outputs = []
+            for payload in result:
+                if not isinstance(payload, Payload):
+                    raise self._no_payload(result)
+                outputs.append(memo_output(payload))
+        else:
+            raise self._no_payload(result)
         for output in outputs:
             if output.type not in self._versions:
                 raise PermanentFailure(

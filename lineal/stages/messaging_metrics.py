@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from lineal.stages.metrics import event_samples, seconds_samples
+from lineal.stages.event_seconds import seconds_by_stage
+from lineal.stages.metrics import event_samples
 
 _LABELS = (
     "messaging_system",
@@ -45,8 +46,8 @@ class MessagingMetrics(Collector):
             "Time of the last attempt at an event (messaging.process.duration)",
             labels=_LABELS,
         )
-        for stage, buckets, total in seconds_samples():
-            durations.add_metric(self._labels(stage), buckets, total)
+        for stage, counted in seconds_by_stage():
+            durations.add_metric(self._labels(stage), counted.buckets(), counted.total())
         yield durations
 
     def _labels(self, stage: str) -> list[str]:

@@ -33,6 +33,7 @@ from lineal_schemas.envelope import RawEvent
 from lineal_schemas.objects import ObjectRef
 
 if TYPE_CHECKING:
+    from lineal.bus.protocol import Position
     from lineal.stages.services import Services
     from lineal.stages.uncommitted import UncommittedChanges
 
@@ -53,7 +54,7 @@ class Step(FormerContext):
         self,
         caller: Caller,
         event: RawEvent,
-        position: str,
+        position: Position,
         config: Any,
         services: Services,
         *,
@@ -170,7 +171,7 @@ class Step(FormerContext):
                 self._services.state,
                 self._caller.stage,
                 occurrence_key(self._event),
-                self._position,
+                self._position.text,
                 self._uncommitted,
             )
         return self.kept_state

@@ -133,7 +133,7 @@ def _step(
     return Step(
         Caller(binding.stage.name, event.correlationid),
         event,
-        invocation.position,
+        invocation.delivery.position,
         binding.config,
         binding.services,
         events=events,
