@@ -88,7 +88,7 @@ class Evidence:
 def find_fonts(page: Any) -> list[NamedFont]:
     """The fonts of a page (a dictionary of pikepdf that has its inherited attributes), and of the
     forms on it, that bring their own letters or their own map to Unicode."""
-    return list(_fonts(page, 0, set(), page.objgen))
+    return list(dict.fromkeys(_fonts(page, 0, set(), page.objgen)))
 
 
 def _fonts(holder: Any, depth: int, known: set[FontKey], page: FontKey) -> Iterator[NamedFont]:

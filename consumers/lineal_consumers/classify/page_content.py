@@ -6,6 +6,7 @@ from ctypes import byref, c_uint
 from dataclasses import dataclass
 from typing import Any
 
+from lineal_catalog.file_formats.pdf_hidden import may_hide_text
 from lineal_catalog.file_formats.pdf_objects import (
     PageObject,
     bounds_of,
@@ -44,6 +45,8 @@ class PageContent:
     """Text objects of which the text layer has no character, though they are drawn."""
     outlined_text: int = 0
     """Rows of letters that are drawn as curves."""
+    hidden_text: bool = False
+    """Whether it may have text that is not seen."""
     patterned_text: bool = False
     """Whether it is painted with patterns that may show text."""
 
@@ -68,6 +71,7 @@ def look_at(page: Any, layer: Any) -> PageContent:
         elif item.kind == raw.FPDF_PAGEOBJ_IMAGE:
             covered += _area(item)
             content.line_images += _may_be_line(item)
+    content.hidden_text = bool(characters) and may_hide_text(page)
     covered += _annotated_area(page)
     content.image_coverage = min(1.0, covered / area) if area > 0 else 0.0
     if content.segments:

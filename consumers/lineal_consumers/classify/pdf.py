@@ -249,6 +249,7 @@ def _draws_more(content: PageContent) -> bool:
     return bool(
         content.unread_text
         or content.outlined_text
+        or content.hidden_text
         or content.patterned_text
         or content.line_images
         or content.image_coverage >= PICTURE_COVERAGE

@@ -8,34 +8,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr.form_fields import FormField, form_fields, typed_notes
+from lineal_consumers.ocr.page_account import find_media
+from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.pdf_files import open_page
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
 _MAX_ANNOTATIONS = 20_000
+_MOST_LOST = 0.2
+"""Share of the words of a page that may be others when it is flattened: some are joined or divided
+otherwise."""
+
+
+class FlatPage(NamedTuple):
+    """A page whose annotations are a part of what it draws."""
+
+    page: pdfium.PdfPage
+    fields: list[FormField]
+    """The filled ones, and typed notes without an appearance, which no viewer but the one that made
+    them shows."""
+    media: list[Region]
+    """Where something is played."""
 
 
 @contextmanager
-def open_flat_page(path: str, number: int) -> Iterator[tuple[pdfium.PdfPage, list[FormField]]]:
-    """Page ``number`` (from 1) of a file and its filled fields, among them typed notes without an
-    appearance, which no viewer but the one that made them shows.
+def open_flat_page(path: str, number: int) -> Iterator[FlatPage]:
+    """Page ``number`` (from 1) of a file, and what is known of it that flattening loses.
 
     Raises:
         PdfiumError: this page is broken; the others may not be.
         Reject: the whole file cannot be read.
     """
     with open_page(path, number) as page:
-        fields = form_fields(page)
-        notes = typed_notes(page)
+        fields = [*form_fields(page), *typed_notes(page)]
+        media = find_media(page)
         if not _draws_annotations(page):
-            yield page, [*fields, *notes]
+            yield FlatPage(page, fields, media)
             return
+        said, drawn = _words(page), typed_notes(page, drawn=True)
     with _flattened(path, number) as page:
-        yield page, [*fields, *notes]
+        if len(said - _words(page)) <= _MOST_LOST * len(said):
+            yield FlatPage(page, fields, media)
+            return
+    # Fonts of forms and of the page that have one name are mixed up when they are put together.
+    with open_page(path, number) as page:
+        yield FlatPage(page, [*fields, *drawn], media)
+
+
+def _words(page: pdfium.PdfPage) -> set[str]:
+    layer = page.get_textpage()
+    try:
+        return set(layer.get_text_range().split())
+    finally:
+        layer.close()
 
 
 def _draws_annotations(page: pdfium.PdfPage) -> bool:

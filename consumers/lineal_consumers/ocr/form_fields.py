@@ -70,9 +70,13 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
     return fields
 
 
-def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
+def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]:
     """What was typed onto a page and has no appearance, and the comments on it, which viewers show
-    beside the page: fields without a name."""
+    beside the page: fields without a name.
+
+    Args:
+        drawn: give what was typed onto it and has an appearance instead.
+    """
     import pypdfium2.raw as raw
 
     seen = seen_from_user_space(page)
@@ -87,8 +91,8 @@ def typed_notes(page: pdfium.PdfPage) -> list[FormField]:
             if kind != raw.FPDF_ANNOT_FREETEXT and kind not in _commented():
                 continue
             normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
-            drawn = raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
-            if kind == raw.FPDF_ANNOT_FREETEXT and drawn:
+            shown = raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
+            if (kind == raw.FPDF_ANNOT_FREETEXT and shown) != drawn:
                 continue
             hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
             if raw.FPDFAnnot_GetFlags(annotation) & hidden:

@@ -50,7 +50,7 @@ def _pdf_page(path: str, view: PageView) -> Image.Image:
     from lineal_consumers.ocr.page_raster import draw
 
     try:
-        with open_flat_page(path, view.page) as (page, _):
+        with open_flat_page(path, view.page) as (page, *_):
             across, down = page.get_size()
             if view.rotation % 180:
                 across, down = down, across

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lineal_consumers.ocr.hidden import HIDDEN_LAYER, OUTSIDE, UNSEEN
+from lineal_consumers.ocr.page_account import (
+    MEDIA,
+    find_tiny_words,
+    find_words_outside,
+)
 from lineal_consumers.ocr.page_doubt import (
     doubt_resolution,
     make_doubt_places,
@@ -29,7 +35,6 @@ LACKING = "text is drawn that the text layer does not have"
 OTHER_FIGURES = "the text layer says other figures than are drawn"
 OTHER_LETTERS = "the text layer says other letters than are drawn"
 UNDECODED = "a picture is damaged: it, or a part of it, cannot be drawn"
-SWITCHED_OFF = "text is on a layer that is switched off: it was left out"
 DAMAGED = "a part of what the page draws is damaged: it cannot be unpacked"
 TOO_MUCH = "drawing the page takes too long: only its text layer was read"
 _THINNEST = 1.0
@@ -52,7 +57,7 @@ def read_pdf_page(
     from lineal_consumers.ocr.flat_page import open_flat_page
 
     try:
-        with open_flat_page(path, number) as (page, fields):
+        with open_flat_page(path, number) as (page, fields, media):
             if min(page.get_size()) < _THINNEST:
                 return make_unreadable_page(
                     number, offset, plan.method, f"the page is less than {_THINNEST:g} pt wide"
@@ -63,6 +68,7 @@ def read_pdf_page(
                 text, made = _layer_page(page, _layer(page), fields, number, offset)
             if fields:
                 made = _with_conflicts(made, page, fields)
+            made = _with_places(made, MEDIA, media, *page.get_size())
     except (pdfium.PdfiumError, ZeroDivisionError):
         return make_unreadable_page(number, offset, plan.method)
     if number == 1:
@@ -87,11 +93,14 @@ def _recognized(
     plan: PageRange,
     config: OcrConfig,
 ) -> tuple[str, Page]:
+    from lineal_catalog.file_formats.pdf_hidden import may_hide_text
     from lineal_consumers.ocr.page_images import find_damaged_images, find_page_images
     from lineal_consumers.ocr.page_raster import render_page
     from lineal_consumers.ocr.unread_text import (
+        as_notes,
         find_hidden_words,
         has_damaged_contents,
+        has_switched_off,
         without_words,
     )
 
@@ -108,14 +117,20 @@ def _recognized(
     undecoded = find_damaged_images(page, raster.gray)
     layer: list[Line] = []
     hidden: list[Region] = []
+    switched_off = False
     if plan.text_layer != "ignore":
         layer = _layer(page)
-        hidden = find_hidden_words(path, number, layer, raster)
+        switched_off = has_switched_off(path, number)
+        if switched_off or may_hide_text(page.raw):
+            hidden = find_hidden_words(layer, raster)
+        # What is not seen is read behind all that is.
+        fields = [*fields, *as_notes(layer, hidden)]
         layer = without_words(layer, hidden)
     text, made = _read_drawn(path, page, raster, layer, fields, number, offset, plan, config)
     if plan.text_layer != "ignore" and has_damaged_contents(path, number):
         made = with_doubt(made, DAMAGED)
-    made = _with_places(made, SWITCHED_OFF, hidden, raster.width, raster.height)
+    why = HIDDEN_LAYER if switched_off else UNSEEN
+    made = _with_places(made, why, hidden, raster.width, raster.height)
     return text, _with_places(made, UNDECODED, undecoded, raster.width, raster.height)
 
 
@@ -282,11 +297,12 @@ def _layer_page(
     from lineal_consumers.ocr.tables import ruled_tables
 
     width, height = page.get_size()
+    outside, tiny = find_words_outside(lines, width, height), find_tiny_words(lines)
     across, down = drawn_rulings(page)
     frame = Frame(width, height)
     words = [word for line in lines for word in line.words]
     text, placed = page_text([*lines, *field_lines(fields, lines)], width, height, offset)
-    return text, Page.model_construct(
+    made = Page.model_construct(
         number=number,
         begin=offset,
         end=offset + len(text),
@@ -297,3 +313,5 @@ def _layer_page(
         key_values=(*key_values(lines, frame), *field_key_values(fields, frame)),
         tables=ruled_tables(across, down, words, frame),
     )
+    made = _with_places(made, OUTSIDE, outside, width, height)
+    return text, _with_places(made, UNSEEN, tiny, width, height)

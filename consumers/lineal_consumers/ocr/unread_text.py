@@ -17,6 +17,7 @@ from lineal_catalog.file_formats.pdf_letters import Evidence, FontKey, find_font
 from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
+from lineal_consumers.ocr.form_fields import FormField
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 from lineal_consumers.ocr.page_images import Region
@@ -120,25 +121,43 @@ def has_damaged_contents(path: str, number: int) -> bool:
         return False
 
 
-def find_hidden_words(path: str, number: int, lines: list[Line], raster: Raster) -> list[Region]:
-    """The words of the text layer of page ``number`` (from 1) of which nothing is drawn, where they
-    may be on a layer that is switched off."""
+def has_switched_off(path: str, number: int) -> bool:
+    """Whether a part of page ``number`` (from 1) may be on a layer that is switched off."""
     import pikepdf
 
     try:
         with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            layered = has_hidden_layers(document) and has_layers(document.pages[number - 1].obj)
+            return has_hidden_layers(document) and has_layers(document.pages[number - 1].obj)
     except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
-        return []
+        return False
+
+
+def find_hidden_words(lines: list[Line], raster: Raster) -> list[Region]:
+    """The words of a text layer of which nothing is drawn."""
     pixels = raster.gray.shape[1] / raster.width
     found: list[Region] = []
-    for word in (word for line in lines for word in line.words) if layered else ():
+    for word in (word for line in lines for word in line.words):
         box = Region(word.left, word.top, word.right, word.bottom)
         left, top, right, bottom = (max(0, int(side * pixels)) for side in box)
         drawn = raster.gray[top : bottom + 1, left : right + 1]
         if drawn.size and int(drawn.max()) - int(drawn.min()) <= _EVEN:
             found.append(box)
     return found
+
+
+def as_notes(lines: list[Line], places: list[Region]) -> list[FormField]:
+    """The words of a text layer that are just at some places, those of a line together."""
+    notes = []
+    for line in lines:
+        words = [word for word in line.words if Region(*word[2:6]) in places]
+        if words:
+            text = " ".join(word.text for word in words)
+            box = (
+                min(word.left for word in words), min(word.top for word in words),
+                max(word.right for word in words), max(word.bottom for word in words),
+            )  # fmt: skip
+            notes.append(FormField("", text, *box))
+    return notes
 
 
 def without_words(lines: list[Line], places: list[Region]) -> list[Line]:

@@ -18,7 +18,8 @@ from pikepdf import Array, Dictionary, Name, Stream
 
 from lineal_consumers.classify.config import ClassifyConfig
 from lineal_consumers.classify.inspection import inspect_file
-from lineal_consumers.ocr.pdf_pages import DAMAGED, OTHER_LETTERS, SWITCHED_OFF, UNDECODED
+from lineal_consumers.ocr.hidden import HIDDEN_LAYER
+from lineal_consumers.ocr.pdf_pages import DAMAGED, OTHER_LETTERS, UNDECODED
 from tests.consumers.ocr.conftest import ReadPdf
 from tests.consumers.ocr.pdf_drawing import PROSE, picture, typed, written
 
@@ -104,13 +105,13 @@ def on_a_layer(pdf: pikepdf.Pdf, page: pikepdf.Page, *, off: bool, form: bool) -
 
 @pytest.mark.parametrize("form", [False, True])
 @pytest.mark.parametrize("off", [False, True])
-def test_text_on_a_layer_that_is_switched_off_is_left_out_and_a_doubt(
+def test_text_on_a_layer_that_is_switched_off_is_read_and_a_doubt(
     read_pdf: ReadPdf, off: bool, form: bool
 ) -> None:
     result, doubts = read_pdf(changed(lambda *at: on_a_layer(*at, off=off, form=form)))
     assert "committee" in result.text
-    assert ("1100" in result.text) is not off
-    assert [doubt.reasons for doubt in doubts] == ([(SWITCHED_OFF,)] if off else [])
+    assert result.text.endswith("Price 1100 euros")
+    assert [doubt.reasons for doubt in doubts] == ([(HIDDEN_LAYER,)] if off else [])
 
 
 @pytest.mark.parametrize("part", [0.5, 1.0])

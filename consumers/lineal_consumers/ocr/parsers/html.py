@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT
 from lineal_consumers.ocr.parsers.data_urls import (
     framed_markup,
     is_data_url,
@@ -46,7 +47,9 @@ _BLOCKS = {
     "ol", "option", "p", "pre", "section", "select", "summary", "table", "tbody", "text", "tfoot",
     "thead", "title", "tr", "ul",
 }  # fmt: skip
-_WITHOUT_TEXT = frozenset({"checkbox", "color", "file", "image", "password", "radio", "range"})
+_WITHOUT_TEXT = frozenset(
+    {"checkbox", "color", "file", "hidden", "image", "password", "radio", "range"}
+)
 """Kinds of input whose value is not shown as text."""
 _PLACED = ("x", "y", "dx", "dy")
 """What sets a part of a drawing's text apart from the text before it."""
@@ -179,6 +182,8 @@ class _Visible:
         self._too_deep = 0
         self._cells = 0
         self._unseen = 0
+        self._hidden = 0
+        """Open elements of which the outermost is hidden."""
         self._title = 0
         self._drawings = 0
         self._in_head = False
@@ -190,12 +195,14 @@ class _Visible:
         """How characters are pronounced: they are a word without it, and it follows."""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self._hidden or _hidden(attributes):
+            self._hidden += 1
         self._in_head = self._in_head or tag == "head"
         self._drawings += tag == "svg"
         label = tag == "title" and self._drawings > 0
         if tag == "title" and self._unseen <= self._in_head and not label:
             self._title += 1
-        elif self._unseen or label or self._is_hidden(tag, attributes):
+        elif self._unseen or label or (tag in _DEFINED and not self._uses):
             self._unseen += 1
             return
         elif attributes:
@@ -227,6 +234,7 @@ class _Visible:
             self._start_in_table(tag, attributes)
 
     def end(self, tag: str) -> None:
+        self._hidden -= self._hidden > 0
         if tag == "title" and self._title:
             self._title -= 1
             self._break()
@@ -254,6 +262,8 @@ class _Visible:
     def data(self, text: str) -> None:
         if self._unseen and not self._title:
             return
+        if self._hidden and HIDDEN_TEXT not in self.doubts and text.strip():
+            self.doubts.append(HIDDEN_TEXT)
         if not self._verbatim:
             text = _SPACES.sub(" ", text)
             if not self.out or self.out[-1][-1:] in "\n\t ":
@@ -301,9 +311,6 @@ class _Visible:
         self.tables += page.tables
         self.doubts += page.doubts
         self.sources += inner.sources
-
-    def _is_hidden(self, tag: str, attributes: dict[str, str]) -> bool:
-        return _hidden(tag, attributes) or (tag in _DEFINED and not self._uses)
 
     def _mark(self, tag: str, attributes: dict[str, str]) -> None:
         """Write what a browser puts before or beside the text of an element."""
@@ -376,10 +383,10 @@ def _is_replaced(tag: str, attributes: dict[str, str]) -> bool:
     return tag in _UNSEEN and not (tag == "template" and "shadowrootmode" in attributes)
 
 
-def _hidden(tag: str, attributes: dict[str, str]) -> bool:
+def _hidden(attributes: dict[str, str]) -> bool:
     if not attributes:
         return False
-    if "hidden" in attributes or (tag == "input" and attributes.get("type") == "hidden"):
+    if "hidden" in attributes:
         return True
     return _HIDING.search(attributes.get("style", "")) is not None
 

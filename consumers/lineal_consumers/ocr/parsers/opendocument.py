@@ -26,6 +26,8 @@ from lineal_consumers.ocr.parsers.opendocument_text import (
     deleted_lines,
     formula_pieces,
     gather_text,
+    hidden_doubts,
+    hidden_styles,
     page_surroundings,
     shown_by_control,
 )
@@ -124,13 +126,17 @@ class _Reader:
         """Of slides, by their names; those that were read are gone."""
         self._page = ParsedPage("")
         self._labels: dict[Any, str] = {}
+        self._hidden: frozenset[str] = frozenset()
+        """Names of styles that hide what has them."""
         self._surrounded = False
         """Whether a sheet has what is printed around all of them."""
 
     def number(self, content: Any, body: Any) -> None:
         """Count the items and headings of a body."""
         styles = self._package.parse("styles.xml")
-        self._labels = number_labels(body, [content] if styles is None else [styles, content])
+        trees = [content] if styles is None else [styles, content]
+        self._labels = number_labels(body, trees)
+        self._hidden = hidden_styles(trees)
 
     def text(self, body: Any) -> ParsedPage:
         """A text with the headers and footers of its page styles."""
@@ -145,6 +151,7 @@ class _Reader:
         for element in (e for e in around if local_name(e).startswith("footer")):
             self._blocks(element, lines, page)
         page.text = "\n".join(lines)
+        self._doubt_hidden(body, page)
         return page
 
     def sheet(self, sheet: Any) -> ParsedPage:
@@ -160,6 +167,7 @@ class _Reader:
             self._blocks(shapes, lines, ParsedPage(""))
         page.text = "\n".join([*lines, *noted])
         self._count(page.text)
+        self._doubt_hidden(sheet, page)
         return page
 
     def _around(self) -> list[str]:
@@ -190,7 +198,12 @@ class _Reader:
             if shape.get(_PRESENTATION + "class") is None:
                 self._blocks([shape], lines, page)
         page.text = "\n".join(line for line in lines if line.strip())
+        self._doubt_hidden(slide, page)
         return page
+
+    def _doubt_hidden(self, body: Any, page: ParsedPage) -> None:
+        for doubt in sorted(hidden_doubts(body, self._hidden)):
+            page.doubt(doubt)
 
     def _blocks(self, container: Any, lines: list[str], page: ParsedPage) -> None:
         for child in container:

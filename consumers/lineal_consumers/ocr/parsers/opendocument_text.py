@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lineal_consumers.ocr.hidden import HIDDEN_CELLS, HIDDEN_SHEET, HIDDEN_SLIDE, HIDDEN_TEXT
 from lineal_consumers.ocr.parsers.markup import local_name
 
 _NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
-_TEXT, _DRAW, _STYLE, FORM = (
-    f"{{{_NAMES}{part}:1.0}}" for part in ("text", "drawing", "style", "form")
+_TEXT, _DRAW, _STYLE, FORM, _TABLE, _PRESENTATION = (
+    f"{{{_NAMES}{part}:1.0}}"
+    for part in ("text", "drawing", "style", "form", "table", "presentation")
 )
+_HIDING = (_TEXT + "hidden-text", _TEXT + "hidden-paragraph")
 ANNOTATION = f"{{{_NAMES}office:1.0}}annotation"
 NOTE = _TEXT + "note"
 _DELETION, _P = _TEXT + "deletion", _TEXT + "p"
@@ -88,6 +91,47 @@ def deleted_lines(body: Any) -> Iterator[str]:
         if text.strip():
             who = " ".join(name.text or "" for name in deletion.iter(_CREATOR)).strip()
             yield f"Deleted by {who or 'somebody'}: {text}"
+
+
+def hidden_styles(trees: Iterable[Any]) -> frozenset[str]:
+    """The names of the styles that hide what has them."""
+    return frozenset(
+        style.get(_STYLE + "name", "")
+        for tree in trees
+        for style in tree.iter(_STYLE + "style")
+        for properties in style.iterchildren(f"{_STYLE}*")
+        if properties.get(_TEXT + "display") == "none"
+        or properties.get(_TABLE + "display") == "false"
+        or properties.get(_PRESENTATION + "visibility") == "hidden"
+    )
+
+
+def hidden_doubts(body: Any, styles: frozenset[str]) -> set[str]:
+    """What a body, a sheet or a slide has and does not show."""
+    doubts = set()
+    for element in body.iter():
+        if not isinstance(element.tag, str):
+            continue
+        styled = any(
+            value in styles for name, value in element.attrib.items() if name.endswith("style-name")
+        )
+        columns = element.tag == _TABLE + "table-column"
+        if element.get(_TABLE + "visibility", "visible") != "visible":
+            if columns or _says_something(element):
+                doubts.add(HIDDEN_CELLS)
+        elif not _says_something(element):
+            continue
+        elif element.tag == _TABLE + "table" and styled:
+            doubts.add(HIDDEN_SHEET)
+        elif element.tag == _DRAW + "page" and styled:
+            doubts.add(HIDDEN_SLIDE)
+        elif styled or element.get(_TEXT + "display") == "none" or element.tag in _HIDING:
+            doubts.add(HIDDEN_TEXT)
+    return doubts
+
+
+def _says_something(element: Any) -> bool:
+    return any(text.strip() for text in element.itertext())
 
 
 def page_surroundings(styles: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT
 from lineal_consumers.ocr.parsers.grid import check_cells
 from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM
 from lineal_consumers.ocr.parsers.parsed import (
@@ -65,7 +66,6 @@ _APART = {"listtext", "pntext", "ffl", "ffname"}
 form."""
 _NUMBERED = re.compile(r"[^\w]?(?:\w{0,6}\d[\w.]*|[A-Za-z]{1,6}(?=[.):]))[.):]*")
 """What stands before an item and is no bullet."""
-HIDDEN = "text of the document is hidden: it was left out"
 
 
 @dataclass(slots=True)
@@ -325,10 +325,8 @@ class _Reader:
         group = self._groups[-1]
         if group.picture or (group.skipped and not group.capture):
             return
-        if group.hidden:
-            if text.strip() and not group.capture:
-                self._page.doubt(HIDDEN)
-            return
+        if group.hidden and text.strip() and not group.capture:
+            self._page.doubt(HIDDEN_TEXT)
         self._characters += len(text)
         check_amount(self._characters)
         if group.capture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lineal_consumers.ocr.hidden import HIDDEN_SLIDE, HIDDEN_TEXT
 from lineal_consumers.ocr.parsers.drawing import (
     HANDWRITING,
     add_pictures,
@@ -65,6 +66,8 @@ def _read_slide(package: Package, part: str, page: ParsedPage, known: set[str]) 
     lines: list[str] = []
     root = package.parse(part)
     if root is not None:
+        if root.get("show", "1") not in _TRUE:
+            page.doubt(HIDDEN_SLIDE)
         _shapes(package, part, root, lines, page)
         if root.get("showMasterSp", "1") in _TRUE:
             _behind(package, part, lines, page, known)
@@ -108,6 +111,9 @@ def _shapes(
     """Add what some shapes show; those of a layout without what it asks to fill in."""
     for child in container.iterchildren():
         name = local_name(child)
+        about = child.find(f"./*/{_P}cNvPr")
+        if about is not None and about.get("hidden") in _TRUE and "".join(shape_lines(child)):
+            page.doubt(HIDDEN_TEXT)
         if name in ("sp", "cxnSp"):
             kind = child.find(f".//{_P}ph")
             if notes and kind is not None and kind.get("type") in ("sldNum", "sldImg"):

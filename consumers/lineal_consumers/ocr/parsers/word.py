@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT, UNSEEN
 from lineal_consumers.ocr.parsers.chunk import chunk_page
 from lineal_consumers.ocr.parsers.drawing import (
     HANDWRITING,
@@ -42,6 +43,7 @@ from lineal_consumers.ocr.parsers.word_text import (
     deleted_lines,
     gather_text,
     is_hidden,
+    is_unseen,
     number_of,
     plain_text,
 )
@@ -49,7 +51,6 @@ from lineal_consumers.ocr.parsers.word_text import (
 _P, _TBL, _TR, _TC = WORD + "p", WORD + "tbl", WORD + "tr", WORD + "tc"
 _SDT, _CHUNK = WORD + "sdt", WORD + "altChunk"
 _ALTERNATIVE = "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent"
-HIDDEN = "text of the document is hidden: it was left out"
 _NOTES = ("footnotes", "endnotes")
 _MAX_NESTED_CONTROLS = 8
 
@@ -131,7 +132,9 @@ class _Reader:
         if next(story.iter(WORD + "subDoc"), None) is not None:
             self._page.doubt("a part of the text is in another file")
         if any(is_hidden(run) and plain_text(run).strip() for run in story.iter(WORD + "r")):
-            self._page.doubt(HIDDEN)
+            self._page.doubt(HIDDEN_TEXT)
+        if any(is_unseen(run) and plain_text(run).strip() for run in story.iter(WORD + "r")):
+            self._page.doubt(UNSEEN)
 
     def _blocks(self, part: str, container: Any, lines: list[str], page: ParsedPage) -> None:
         """Paragraphs, tables and chunks, also those inside content controls and other wrappers."""

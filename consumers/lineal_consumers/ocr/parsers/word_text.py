@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lineal_consumers.ocr.hidden import SMALLEST
 from lineal_consumers.ocr.parsers.formula import MATH, formula_text
 from lineal_consumers.ocr.parsers.parsed import one_line
 
@@ -33,6 +34,8 @@ NOT_TEXT = {
 of a text box that is kept for old programs; text boxes, which follow their paragraph as paragraphs
 of their own."""
 _BOXED = {WORD + "drawing", WORD + "pict", WORD + "object", _MC + "AlternateContent"}
+_ON_COLOURS = (WORD + "tbl", TEXT_BOX)
+"""What may have a colour of its own behind its text."""
 _CHECK_BOXES = {"F0FE": "☒", "F0FD": "☒", "F0FC": "✓", "F052": "☑", "F0A8": "☐", "F06F": "☐"}
 """Characters of Wingdings that forms use."""
 _FOUR_DIGITS = re.compile("[0-9A-F]{4}")
@@ -72,7 +75,7 @@ def _gather(element: Any, pieces: list[str], boxed: list[Any], readings: list[st
             for base in child.iterchildren(_RUBY_BASE):
                 _gather(base, pieces, boxed, readings)
             readings += [plain_text(reading) for reading in child.iterchildren(_READING)]
-        elif tag not in NOT_TEXT and not (tag == _RUN and is_hidden(child)):
+        elif tag not in NOT_TEXT:
             _gather(child, pieces, boxed, readings)
 
 
@@ -83,6 +86,23 @@ def plain_text(element: Any) -> str:
 def is_hidden(run: Any) -> bool:
     hidden = run.find(f"{WORD}rPr/{WORD}vanish")
     return hidden is not None and hidden.get(WORD_VALUE, "1") in ("1", "true", "on")
+
+
+def is_unseen(run: Any) -> bool:
+    """Whether a run is written too small, or in white where nothing says that it is not on
+    white."""
+    half_points = number_of(run, f"{WORD}rPr/{WORD}sz", 0)
+    if 0 < half_points < 2 * SMALLEST:
+        return True
+    colour = run.find(f"{WORD}rPr/{WORD}color")
+    if colour is None or colour.get(WORD_VALUE, "").upper() != "FFFFFF":
+        return False
+    if any(run.find(f"{WORD}rPr/{WORD}{name}") is not None for name in ("shd", "highlight")):
+        return False
+    return not any(
+        ancestor.tag in _ON_COLOURS or ancestor.find(f"{WORD}pPr/{WORD}shd") is not None
+        for ancestor in run.iterancestors()
+    )
 
 
 def deleted_lines(story: Any) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lineal.stages import Reject
+from lineal_consumers.ocr.hidden import HIDDEN_CELLS, HIDDEN_SHEET
 from lineal_consumers.ocr.parsers.drawing import (
     add_picture_part,
     add_pictures,
@@ -40,6 +41,7 @@ from lineal_consumers.ocr.parsers.vml import vml_lines
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]+)$")
 _MAX_COLUMNS = 16_384
+_TRUE = ("1", "true")
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\d+|[A-Za-z&])')
 _IN_CELLS = ("richValueRel", "rdRichValueWebImage")
 """The parts that name the pictures in cells."""
@@ -110,6 +112,10 @@ class _Workbook:
             lines += [line for line in self._drawn(drawing, page) if line not in captions]
         lines += controls
         lines += self._comments(part)
+        if sheet.get("state", "visible") != "visible":
+            page.doubt(HIDDEN_SHEET)
+        if reader.has_hidden:
+            page.doubt(HIDDEN_CELLS)
         if reader.has_pictures:
             self._add_cell_pictures(page)
         if reader.unstored:
@@ -186,11 +192,14 @@ class _SheetReader:
         self.footers: list[str] = []
         self.unstored = 0
         """Formulas without a value."""
+        self.has_hidden = False
+        """Whether rows or columns are hidden that hold something."""
         self.has_pictures = False
         """Whether cells have values of another kind, as pictures are."""
         self._texts = texts
         self._formats = formats
         self._from_1904 = from_1904
+        self._hidden_columns: list[range] = []
 
     def rows(self, data: bytes) -> Iterator[list[str]]:
         """The rows in their order; any number of missing ones is one empty row.
@@ -204,18 +213,29 @@ class _SheetReader:
             data = etree.tostring(parse_markup(data))
         expected = 1
         for _, element in etree.iterparse(
-            io.BytesIO(data), events=("end",), tag=("{*}row", "{*}headerFooter"),
+            io.BytesIO(data), events=("end",), tag=("{*}row", "{*}col", "{*}headerFooter"),
             resolve_entities=False, no_network=True, huge_tree=False,
         ):  # fmt: skip
             if local_name(element) == "headerFooter":
                 self._around(element)
+                continue
+            if local_name(element) == "col":
+                if element.get("hidden") in _TRUE:
+                    self._hidden_columns.append(_range_of(element))
                 continue
             number = element.get("r", "")
             at = int(number) if number.isdecimal() and len(number) < 12 else expected
             if at > expected:
                 yield []
             expected = at + 1
-            yield self._row(element)
+            cells = self._row(element)
+            hidden = element.get("hidden") in _TRUE
+            self.has_hidden = (
+                self.has_hidden
+                or (hidden and any(cells))
+                or any(any(cells[columns.start : columns.stop]) for columns in self._hidden_columns)
+            )
+            yield cells
             element.clear()
             while (before := element.getprevious()) is not None:
                 element.getparent().remove(before)
@@ -267,7 +287,10 @@ class _SheetReader:
             return text
         if value - value != 0:
             return text
-        return format_number(value, self._format(style), from_1904=self._from_1904)
+        code = self._format(style)
+        # ;;; shows nothing at all.
+        self.has_hidden = self.has_hidden or (";" in code and not code.strip("; "))
+        return format_number(value, code, from_1904=self._from_1904)
 
     def _format(self, style: str) -> str:
         at = int(style) if style.isdecimal() else -1
@@ -291,6 +314,14 @@ def _rich_text(item: Any) -> str:
         elif name == "r":
             parts += [t.text or "" for t in child.iterchildren("{*}t")]
     return "".join(parts)
+
+
+def _range_of(column: Any) -> range:
+    """The numbers from 0 of what is said of some columns."""
+    first, last = (column.get(name, "") for name in ("min", "max"))
+    if not (first.isdecimal() and last.isdecimal() and len(first) < 6 and len(last) < 6):
+        return range(0)
+    return range(max(0, int(first) - 1), min(int(last), _MAX_COLUMNS))
 
 
 def _column(letters: str) -> int:

@@ -60,13 +60,18 @@ def paragraph(text: str) -> str:
 
 
 def workbook(
-    rows: str, *, strict: bool = False, styles: str = "", **parts: tuple[str, str]
+    rows: str,
+    *,
+    strict: bool = False,
+    styles: str = "",
+    sheet: str = "",
+    **parts: tuple[str, str],
 ) -> bytes:
     """An XLSX of one sheet with these rows; further parts by their relation to the sheet."""
     sheet_parts = relations(**{relation: name for relation, (name, _) in parts.items()})
     found: dict[str, str | bytes] = {
         "xl/workbook.xml": f'<workbook xmlns="{S}" xmlns:r="{OFFICE}"><sheets>'
-        '<sheet name="One" r:id="worksheet_1"/></sheets></workbook>',
+        f'<sheet name="One" r:id="worksheet_1" {sheet}/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": relations(worksheet_1="sheet.xml", styles="styles.xml"),
         "xl/sheet.xml": f'<worksheet xmlns="{S}"><sheetData>{rows}</sheetData></worksheet>',
         "xl/_rels/sheet.xml.rels": sheet_parts,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from lineal_consumers.ocr.parsers.word import HIDDEN
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT
 
 NAMES = " ".join(
     f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{part}:1.0"'
@@ -115,8 +115,8 @@ def test_what_is_printed_around_sheets_is_read_once(parse):
 @pytest.mark.parametrize(
     ("source", "text", "doubt"),
     [
-        (r"{\v unseen\plain  seen}", " seen", HIDDEN),
-        (r"{\v unseen} seen", " seen", HIDDEN),
+        (r"{\v unseen\plain  seen}", "unseen seen", HIDDEN_TEXT),
+        (r"{\v unseen} seen", "unseen seen", HIDDEN_TEXT),
         (r"kept {\deleted old words} new", "kept  new\nDeleted: old words", None),
         (r"{\listtext 2.3.\tab}Clause", "2.3. Clause", None),
         (r"{\listtext \'b7\tab}Clause", "Clause", None),

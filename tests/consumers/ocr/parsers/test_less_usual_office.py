@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT
 from lineal_consumers.ocr.parsers import parse_pages
 from lineal_consumers.ocr.parsers.drawing import HANDWRITING
-from lineal_consumers.ocr.parsers.word import HIDDEN
 from lineal_schemas.documents import PageRange
 from tests.consumers.ocr.parsers.packages import (
     OFFICE,
@@ -86,7 +86,7 @@ def test_what_tabs_of_the_margin_divide_are_words_of_their_own(parse):
 @pytest.mark.parametrize(
     ("body", "text", "doubt"),
     [
-        (run("seen") + run("unseen", "<w:rPr><w:vanish/></w:rPr>"), "seen", HIDDEN),
+        (run("seen") + run("unseen", "<w:rPr><w:vanish/></w:rPr>"), "seenunseen", HIDDEN_TEXT),
         (run("seen") + run("too", '<w:rPr><w:vanish w:val="0"/></w:rPr>'), "seentoo", None),
         (run("seen") + '<w:subDoc r:id="other"/>', "seen", "a part of the text is in another file"),
         (run("seen") + "<w:r><w:drawing><w:contentPart/></w:drawing></w:r>", "seen", HANDWRITING),
