@@ -35,7 +35,13 @@ async def page_values(
     if pages is not None:
         view = await asyncio.to_thread(pages.view, analysis, number)
     if view is not None and fields is not None:
-        view["fields"] = [*_declared_fields(fields, number), *view["fields"]]
+        declared = _declared_fields(fields, number)
+        # A person's correction stands among what was read of the page too.
+        named = {(field["key"], field["value"]) for field in declared}
+        view["fields"] = [
+            *declared,
+            *(pair for pair in view["fields"] if (pair["key"], pair["value"]) not in named),
+        ]
     if view is None:
         return {"view": None, "number": number, "find": find, "boxes": [],
                 "drawn_page": False, "ratio": 1414}  # fmt: skip

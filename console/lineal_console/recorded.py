@@ -62,7 +62,9 @@ class RecordedSentences:
         if "; " in text:
             return "; ".join(self._translate(part, depth - 1) for part in text.split("; "))
         name, separator, sentence = text.partition(": ")
-        return f"{name}{separator}{self._translate(sentence, depth - 1)}" if separator else text
+        if not separator:
+            return text
+        return f"{self._exact.get(name, name)}{separator}{self._translate(sentence, depth - 1)}"
 
 
 def _literals(sentence: str) -> int:

@@ -211,4 +211,10 @@ ERRORS = (
 )
 """Why an act of somebody was refused."""
 
-SENTENCES = (*REJECTIONS, *DOUBTS, *NOTIFIED, *ERRORS)
+FIELDS = (
+    N_("number"), N_("date"), N_("due_date"), N_("supplier"), N_("customer_number"), N_("net"),
+    N_("tax"), N_("total"), N_("iban"),
+)  # fmt: skip
+"""Names of the fields that invoices have without a definition of one's own."""
+
+SENTENCES = (*REJECTIONS, *DOUBTS, *NOTIFIED, *ERRORS, *FIELDS)

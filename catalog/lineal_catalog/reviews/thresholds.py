@@ -28,6 +28,9 @@ KIND = "review"
 """Kind of all records of reviews."""
 PPM = 1_000_000
 """Confidences stand in records as whole millionths."""
+PRECISIONS = (0.5, 0.999)
+"""The least and the greatest share of right ones that can be asked for: answers show no certainty.
+"""
 NOBODY_BELIEVED = 1.01
 """A threshold that no confidence reaches."""
 _SOURCE = "lineal:review"
@@ -91,7 +94,12 @@ def thresholds_for(
     lowest such confidence is taken. A class that is shown to be wrong too often has
     :data:`NOBODY_BELIEVED`, a person looks at all of it; that takes ``min_items``. Of any other it
     cannot be said yet.
+
+    Raises:
+        ValueError: the precision is not in :data:`PRECISIONS`.
     """
+    if not PRECISIONS[0] <= precision <= PRECISIONS[1]:
+        raise ValueError(f"the precision is from {PRECISIONS[0]} to {PRECISIONS[1]}")
     found: dict[str, ThresholdMeasurement] = {}
     allowed = 1.0 - precision
     for name in sorted({item.document_class for item in measured}):

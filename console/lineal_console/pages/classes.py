@@ -24,6 +24,7 @@ from lineal_catalog.models.queries import list_models
 from lineal_catalog.reviews.class_evidence import newest_evidence
 from lineal_catalog.reviews.error_bounds import CONFIDENCE
 from lineal_catalog.reviews.thresholds import (
+    PRECISIONS,
     measured_classes,
     set_thresholds,
     thresholds_for,
@@ -36,8 +37,6 @@ CLASSES = Page("classes", "Classes", section="models", order=20)
 _SOURCE = "lineal:http"
 _PRECISION = 0.95
 """Share of documents of a class that are to be right where no person looks."""
-_LEAST_PRECISION = 0.5
-_MOST_PRECISION = 0.999
 _MAX_EXAMPLES = 500
 """That are listed of one class, the newest."""
 
@@ -156,7 +155,7 @@ def _precision(percent: str) -> float:
         given = float(percent.replace(",", ".").removesuffix("%")) / 100
     except ValueError:
         return _PRECISION
-    return given if _LEAST_PRECISION <= given <= _MOST_PRECISION else _PRECISION
+    return given if PRECISIONS[0] <= given <= PRECISIONS[1] else _PRECISION
 
 
 def _address(name: str) -> str:

@@ -147,9 +147,11 @@ def review_routes(runtime: Runtime) -> list[Route]:
         return JSONResponse({"type": made.type, **made.model_dump(mode="json")})
 
     async def thresholds(request: Request) -> Response:
-        precision = float(request.query_params.get("precision", "0.95"))
         measured = await runtime.store.read(measured_classes)
-        found = thresholds_for(measured, precision)
+        try:
+            found = thresholds_for(measured, float(request.query_params.get("precision", "0.95")))
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from error
         return JSONResponse([each._asdict() for each in found.values()])
 
     async def change_thresholds(request: Request) -> Response:

@@ -28,12 +28,10 @@ from tests.conformance.harness import events_on
 from tests.lineage.records import one_step
 from tests.producers.http.test_reviews import token
 
-ITEMS = 1000
 
-
-async def request_items(runtime: Runtime) -> None:
+async def request_items(runtime: Runtime, count: int) -> None:
     effects, records = [], []
-    for number in range(ITEMS):
+    for number in range(count):
         requested = ReviewRequested(
             subject=f"device:t{number}", target="anomaly", of="a", basis="aa" * 32,
             reason="anomaly",
@@ -82,15 +80,15 @@ async def decide(
     assert taken.status_code == 204
 
 
-@pytest.mark.long
 @pytest.mark.timeout(3600)
-async def test_a_thousand_items_by_two_people_with_one_connection_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("items", [40, pytest.param(1000, marks=pytest.mark.long)])
+async def test_many_items_by_two_people_with_one_connection_cut(
+    items: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings(data=tmp_path / "data", durability="normal", workers=1)
     async with open_runtime(settings) as runtime:
-        await request_items(runtime)
+        await request_items(runtime, items)
         server = LoopbackServer(application(runtime), bind_loopback(0))
         await server.start()
         try:
@@ -104,7 +102,7 @@ async def test_a_thousand_items_by_two_people_with_one_connection_cut(
             await server.stop()
         completed = await events_on(runtime, "review.completed")
         done = await runtime.store.read(partial(list_reviews, now=now_us(), status="completed"))
-        assert len(completed) == len(done) == ITEMS
+        assert len(completed) == len(done) == items
         by = Counter(item.state.decision.actor for item in done if item.state.decision)
         assert set(by) == {"token:ann", "token:bob"}
         assert all(len(item.state.opinions) == 1 for item in done)

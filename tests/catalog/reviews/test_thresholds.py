@@ -41,6 +41,12 @@ def test_so_many_more_answers_show_the_rate_and_no_fewer(wrong: int) -> None:
     assert not is_shown(wrong, 19 + missing, 0.05)
 
 
+@pytest.mark.parametrize("precision", [1.0, 0.0, float("nan")])
+def test_no_answers_show_certainty(precision: float) -> None:
+    with pytest.raises(ValueError, match=r"from 0\.5 to 0\.999"):
+        thresholds_for([Measured("x", 0.9, True)], precision)
+
+
 def test_nothing_that_was_counted_is_certain() -> None:
     assert min_right(0, 0) == 0
     assert max_right(0, 0) == 1
