@@ -90,7 +90,7 @@ STATUSES = (
     N_("text"), N_("class"), N_("fields"), N_("tables"), N_("redaction"),
     N_("label"), N_("verify"), N_("adjust"),
     N_("finished"), N_("pruned"), N_("stopping"), N_("shadow"), N_("canary"),
-    N_("positive"), N_("negative"),
+    N_("positive"), N_("negative"), N_("defect"),
     N_("registered"), N_("processing"), N_("indexed"), N_("rejected"), N_("failed"), N_("erased"),
 )  # fmt: skip
 """Of documents, shown by a macro."""

@@ -15,6 +15,7 @@ from lineal_console.messages import SOURCE_LANGUAGE, Messages
 from lineal_console.recorded_sentences import SENTENCES
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_WHOLE_PLACEHOLDER = re.compile(r"%\(\w+\)s")
 _MAX_DEPTH = 4
 """A sentence may stand in another one: ``over: ...``, ``picture 3: ...``."""
 _MAX_CHARACTERS = 4000
@@ -25,7 +26,7 @@ class RecordedSentences:
 
     def __init__(self, messages: Messages) -> None:
         self._exact: dict[str, str] = {}
-        self._patterns: list[tuple[re.Pattern[str], str]] = []
+        self._patterns: list[tuple[tuple[str, ...], re.Pattern[str], str]] = []
         if messages.language == SOURCE_LANGUAGE:
             return
         # What has more words of its own says more of what it matches.
@@ -34,7 +35,9 @@ class RecordedSentences:
             if _PLACEHOLDER.search(sentence) is None:
                 self._exact[sentence] = said
             else:
-                self._patterns.append((re.compile(_expression(sentence), re.DOTALL), said))
+                words = tuple(filter(None, _WHOLE_PLACEHOLDER.split(sentence)))
+                pattern = re.compile(_expression(sentence), re.DOTALL)
+                self._patterns.append((words, pattern, said))
 
     def translate(self, text: str | None) -> str:
         """A text in the language; itself where no sentence is known."""
@@ -49,7 +52,10 @@ class RecordedSentences:
             return known
         if depth == 0:
             return text
-        for pattern, said in self._patterns:
+        for words, pattern, said in self._patterns:
+            # Most are ruled out by their words, sooner than by matching.
+            if not all(each in text for each in words):
+                continue
             if (found := pattern.fullmatch(text)) is not None:
                 return said % {
                     name: self._translate(value, depth - 1)

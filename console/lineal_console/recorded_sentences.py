@@ -4,6 +4,7 @@ language: whoever writes another one adds it here, with its German in ``locale/d
 from __future__ import annotations
 
 from lineal_console.messages import N_
+from lineal_console.recorded_reasons import SKIPS, STAGE_REJECTIONS
 
 REJECTIONS = (
     N_("the arrival carries no content and no reason why"),
@@ -217,4 +218,4 @@ FIELDS = (
 )  # fmt: skip
 """Names of the fields that invoices have without a definition of one's own."""
 
-SENTENCES = (*REJECTIONS, *DOUBTS, *NOTIFIED, *ERRORS, *FIELDS)
+SENTENCES = (*REJECTIONS, *DOUBTS, *NOTIFIED, *ERRORS, *STAGE_REJECTIONS, *SKIPS, *FIELDS)
