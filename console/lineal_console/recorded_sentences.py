@@ -151,6 +151,7 @@ DOUBTS = (
     N_("a document may begin here"),
     N_("the machine reads other words here now than those a person has corrected"),
     N_("it is required, and was not found"),
+    N_("its label is there, and no box was found beside it"),
     N_("not sure"),
     N_("it does not match %(pattern)s"),
     N_("its check digits are wrong (%(checksum)s)"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lineal_consumers.fields.definition import FieldDefinition
-from lineal_consumers.fields.labels import FoundLabel
+from lineal_consumers.fields.labels import NUMBER_OF_LABEL, FoundLabel
 from lineal_consumers.fields.memory import Example, Place, agreement
 from lineal_consumers.fields.segments import Segment, Sheet, Token, are_aligned, token_span
 from lineal_consumers.fields.values import DateOrder, Match, matches
@@ -15,6 +15,8 @@ from lineal_schemas.documents import PageBox
 from lineal_schemas.fields import FieldSource, FieldType
 
 _RIGHT, _BELOW = 0.95, 0.85
+_TOGETHER = 0.75
+"""Of a text that follows its label of several words, without a colon."""
 _GAP = 0.15
 """Of the page's width: how far right of its label a value usually begins at most."""
 _UNLABELLED = 0.35
@@ -111,9 +113,17 @@ class Finder:
             tokens = tokens[1:]
         if not tokens:
             return
+        near = 1.0
         if field.type == "text" and not segment.tokens[label.end - 1].text.endswith(":"):
-            return
-        yield from self._within(field, tokens, sheet, 1.0)
+            # One word and others without a colon are hardly a label and its value.
+            if label.begin > 0 or label.end < 2 + self._is_numbered(segment):
+                return
+            near = _TOGETHER
+        yield from self._within(field, tokens, sheet, near)
+
+    @staticmethod
+    def _is_numbered(segment: Segment) -> bool:
+        return NUMBER_OF_LABEL.fullmatch(segment.tokens[0].text) is not None
 
     def _right(
         self, label: FoundLabel, field: FieldDefinition, sheet: Sheet

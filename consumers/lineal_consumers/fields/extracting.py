@@ -102,7 +102,12 @@ def extract_fields(
             if name in people:
                 said = people[name]
                 mark = mark.model_copy(
-                    update={"value": said.value or None, "confidence": 1.0, "source": "person"}
+                    update={
+                        "value": said.value or None,
+                        "confidence": 1.0,
+                        "source": "person",
+                        "problems": (),
+                    }
                 )
             fields.append(mark)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ _NUMBERED = frozenset(("no", "nr", "number", "id", "date", "#", "reference", "re
 """Words that go on with a label: "Delivery note no."."""
 _ANYWHERE_ELSE = frozenset(("no", "number", "from", "to", "date", "due", "account"))
 """Words that are labels where a stretch begins with them, and are parts of sentences else."""
+NUMBER_OF_LABEL = re.compile(r"\(?(?:\d{1,2}|[a-z])[.)]")
+"""As forms number their labels: "3.", "b)"."""
 _LEARNT = 0.9
 """What a label counts that examples of other layouts have taught."""
 
@@ -67,24 +70,27 @@ class LabelFinder:
     def _in_segment(self, segment: Segment) -> list[FoundLabel]:
         words = [_bare(token.text) for token in segment.tokens]
         found: list[FoundLabel] = []
-        at = 0
+        # "3. Town" begins with its label all the same.
+        first = 1 if len(words) > 1 and NUMBER_OF_LABEL.fullmatch(segment.tokens[0].text) else 0
+        at = first
         while at < len(words):
             best = self._at(words, at)
             if best is None:
                 at += 1
                 continue
             field, count, weight = best
-            if words[at] in _ANYWHERE_ELSE and count == 1 and at > 0:
+            if words[at] in _ANYWHERE_ELSE and count == 1 and at > first:
                 at += 1
                 continue
             while field == OTHER and at + count < len(words) and words[at + count] in _NUMBERED:
                 count += 1
             ends = segment.tokens[at + count - 1].text.endswith((":", "."))
-            whole = at == 0 and count == len(words)
-            score = weight * (1.0 if whole else 0.95 if at == 0 else 0.8 if ends else 0.45)
-            if at == 0 and not whole and count == 1 and not ends:
+            whole = at == first and count == len(words) - first
+            score = weight * (1.0 if whole else 0.95 if at == first else 0.8 if ends else 0.45)
+            if at == first and not whole and count == 1 and not ends:
                 score *= 0.9
-            found.append(FoundLabel(field, segment, at, at + count, score))
+            begin = 0 if at == first else at
+            found.append(FoundLabel(field, segment, begin, at + count, score))
             at += count
         return found
 

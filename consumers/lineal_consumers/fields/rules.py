@@ -17,6 +17,7 @@ from lineal_schemas.results import Table
 _CENT = Decimal("0.02")
 """By how much a sum may be off: amounts are rounded one by one."""
 NOT_FOUND = "it is required, and was not found"
+NO_BOX = "its label is there, and no box was found beside it"
 _OUT_OF_ORDER, _NOT_LARGEST_FIRST = 0.5, 0.8
 _SAME_ROW = 0.008
 """Of the page's height."""

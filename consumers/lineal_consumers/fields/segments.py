@@ -16,6 +16,8 @@ _GAP = 1.3
 """A gap between two words that is wider than so many heights of the line ends a stretch."""
 _COLUMN, _ROW = 5.0, 12.0
 """Points of a character and a line, where text has no places."""
+_MIN_LINE, _MIN_LINES = 25.0, 150.0
+"""Points of a line, and of all together, of which a slope can be seen."""
 _WIDE = re.compile(r"\t+| {2,}|\s*\|\s*")
 
 
@@ -204,14 +206,18 @@ def _unplaced(text: str, page: Page) -> list[Segment]:
 def _in_rows(segments: list[Segment]) -> list[list[Segment]]:
     """Stretches of equal height side by side, from top to bottom: columns of a form are often
     separate lines to the engine that read it."""
-    segments.sort(key=lambda one: (one.top + one.bottom) / 2)
+    slope = slope_of(segments)
+
+    def level(segment: Segment) -> float:
+        return (segment.top + segment.bottom - slope * (segment.left + segment.right)) / 2
+
+    segments.sort(key=level)
     rows: list[list[Segment]] = []
     for segment in segments:
-        middle = (segment.top + segment.bottom) / 2
         if rows:
             first = rows[-1][0]
             limit = 0.45 * min(max(first.height, 4.0), max(segment.height, 4.0))
-            if abs(middle - (first.top + first.bottom) / 2) < limit:
+            if abs(level(segment) - level(first)) < limit:
                 rows[-1].append(segment)
                 continue
         rows.append([segment])
@@ -220,6 +226,28 @@ def _in_rows(segments: list[Segment]) -> list[list[Segment]]:
         for column, segment in enumerate(row):
             segment.row, segment.column = number, column
     return rows
+
+
+def slope_of(segments: Iterable[Segment]) -> float:
+    """How much the lines of a page fall towards the right, points a point, by their words: as on a
+    scan that was put on askew."""
+    slopes: list[tuple[float, float]] = []
+    for segment in segments:
+        first, last = segment.tokens[0], segment.tokens[-1]
+        across = (last.left + last.right - first.left - first.right) / 2
+        if across > _MIN_LINE:
+            down = (last.top + last.bottom - first.top - first.bottom) / 2
+            slopes.append((down / across, across))
+    total = sum(across for _, across in slopes)
+    if total < _MIN_LINES:
+        return 0.0
+    # The median by length: a long line says more than two words do.
+    seen = 0.0
+    for slope, across in sorted(slopes):
+        seen += across
+        if 2 * seen >= total:
+            return slope
+    return 0.0
 
 
 def token_span(tokens: Sequence[Token], begin: int, end: int) -> list[Token]:

@@ -30,7 +30,7 @@ class DateOrder(NamedTuple):
 
 
 _AMOUNT = re.compile(
-    r"(?<![\w.,/-])(?P<before>[$€£¥]|EUR|USD|GBP|CHF|US\$)?\s?(?P<sign>[-–−(])?\s?[$€£]?"
+    r"(?<![\w,/-])(?<!\w\.)(?P<before>[$€£¥]|EUR|USD|GBP|CHF|US\$)?\s?(?P<sign>[-–−(])?\s?[$€£]?"
     r"(?P<number>\d{1,3}(?:[.,'’ ]\d{3})+(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,3})?)"
     r"(?P<end>-|\))?\s?(?P<after>[$€£¥]|EUR|USD|GBP|CHF|Euro)?(?![\w%/]|[.,]\d|-\d|\s?%)",
     re.I,
@@ -56,7 +56,7 @@ _MONTHS = {
 _DATES = (
     re.compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)"),
     re.compile(
-        r"(?<![\d.])(?P<a>\d{1,2})(?P<s>[./-])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<y>\d{4}|\d{2})(?!\d)"
+        r"(?<!\d)(?<!\d\.)(?P<a>\d{1,2})(?P<s>[./-])\s?(?P<b>\d{1,2})(?P=s)\s?(?P<y>\d{4}|\d{2})(?!\d)"
     ),
     re.compile(
         r"(?<!\d)(?P<d>\d{1,2})(?:st|nd|rd|th|er|\.)?[ -](?P<n>[^\W\d_]{3,9})\.?,?[ -]"
@@ -88,7 +88,10 @@ def matches(kind: FieldType, text: str, order: DateOrder) -> Iterator[Match]:
             if not any(match.begin < end and begin < match.end for begin, end in dates):
                 yield match
     elif kind == "text":
-        stripped = text.strip(" :")
+        # Dots of a line to write on, and the edge of a cell, are read as parts of what is beside.
+        stripped = re.sub(r"^[\s:.,;…‚_|]+|[\s:…_|]+$|\s*\.{2,}$", "", text)
+        if stripped.startswith("[") and "]" not in stripped:
+            stripped = stripped[1:].lstrip()
         if stripped and any(letter.isalnum() for letter in stripped):
             begin = text.index(stripped)
             yield Match(begin, begin + len(stripped), stripped, 0.9)

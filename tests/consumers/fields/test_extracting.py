@@ -18,7 +18,7 @@ from lineal_consumers.fields.values import DateOrder, decimal_of, matches
 from lineal_consumers.nlp.analysis import analyze_text
 from lineal_consumers.nlp.config import NlpConfig
 from lineal_schemas.fields import ExtractedField, FieldValues
-from lineal_schemas.results import KeyValue, Page, Table, TextResult
+from lineal_schemas.results import KeyValue, Page, Table, TextResult, Word
 from tests.consumers.fields.reading import example, read_invoice
 
 
@@ -62,6 +62,66 @@ def test_a_broken_sum_is_a_problem_and_makes_unsure() -> None:
     assert wrong["total"].value == "190.00"
     assert wrong["total"].problems == ("it is not the sum of net and tax: 150.00 + 30.00",)
     assert wrong["total"].confidence < 0.5 < found(text_reading(TEXT))["total"].confidence
+
+
+FORM = ClassFields(
+    fields={
+        "town": FieldDefinition(type="text", labels=("town", "town and postcode")),
+        "born": FieldDefinition(type="date", labels=("date of birth",)),
+        "fee": FieldDefinition(type="amount", labels=("fee",)),
+    }
+)
+
+
+def test_labels_of_forms_are_numbered_and_values_stand_on_dotted_lines() -> None:
+    text = """CITY LIBRARY
+Reader card request
+
+1.  Fee                 ..120,00
+2.  Date of birth       .05.12.1988
+b)  Town                ..Exeter EX4 3SR....
+"""
+    fields = found(text_reading(text), FORM)
+    assert {name: field.value for name, field in fields.items()} == {
+        "town": "Exeter EX4 3SR", "born": "1988-12-05", "fee": "120.00"
+    }  # fmt: skip
+
+
+def test_a_text_that_follows_a_label_of_several_words_is_its_value() -> None:
+    fields = found(text_reading("Town and postcode Exeter EX4 3SR\nFee: 12.00\n"), FORM)
+    assert fields["town"].value == "Exeter EX4 3SR"
+
+
+def test_values_of_a_page_that_is_askew_stand_beside_their_own_labels() -> None:
+    rows = [("Town", "Leeds"), ("Fee", "12.00"), ("Date of birth", "14.05.1981")]
+    words: list[Word] = []
+    text = ""
+    for row in range(3):
+        for column, shown in enumerate(rows[row]):
+            x = 60 + 300 * column
+            for part in shown.split():
+                # 13 points between lines that fall by 10 points over the way to the values.
+                y = 100 + 13 * row + x / 30
+                words.append(
+                    Word(len(text), len(text) + len(part), 0.95, x / 595, y / 842,
+                         6 * len(part) / 595, 9 / 842, 2 * row + column)
+                )  # fmt: skip
+                text += f"{part} "
+                x += 6 * len(part) + 4
+    line = ("a", "long", "line", "under", "it", "shows", "how", "far", "it", "is", "turned")
+    x = 60.0
+    for part in line:
+        words.append(
+            Word(len(text), len(text) + len(part), 0.95, x / 595, (200 + x / 30) / 842,
+                 6 * len(part) / 595, 9 / 842, 9)
+        )  # fmt: skip
+        text += f"{part} "
+        x += 6 * len(part) + 4
+    reading = text_reading(text, words=tuple(words), width=595, height=842)
+    fields = found(reading, FORM)
+    assert {name: field.value for name, field in fields.items()} == {
+        "town": "Leeds", "fee": "12.00", "born": "1981-05-14"
+    }  # fmt: skip
 
 
 def test_what_is_required_and_not_there_is_a_problem() -> None:
