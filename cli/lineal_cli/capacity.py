@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from lineal.store.objects import SMALL_BYTES
+from lineal_cli.printing import count_of
 
 BusKind = Literal["kafka", "embedded"]
 StoreKind = Literal["sqlite", "postgres"]
@@ -173,11 +174,11 @@ def _embedded(load: Load) -> Plan:
     loop = load.steps * (EMBEDDED_LOOP_US + load.handler_us)
     most = UTILISATION * 1e6 / (EMBEDDED_LOOP_US + load.handler_us) / load.stages
     fits = load.rate <= most
+    through = f"{most:,.0f} events a second through {count_of(load.stages, 'stage')}"
     note = (
-        f"one process carries {most:,.0f} events a second through {load.stages} stages"
+        f"one process carries {through}"
         if fits
-        else f"one process carries {most:,.0f} events a second through {load.stages} stages, and "
-        "the embedded bus has one: take --bus kafka"
+        else f"one process carries {through}, and the embedded bus has one: take --bus kafka"
     )
     return Plan(
         fits,

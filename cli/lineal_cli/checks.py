@@ -30,6 +30,7 @@ PLUGIN_GROUPS = (
     "lineal.engines", "lineal.events", "lineal.learners", "lineal.models", "lineal.pages",
     "lineal.restyle_engines", "lineal.routes", "lineal.shares", "lineal.text_layers",
 )  # fmt: skip
+_PAGES = "lineal.pages"
 _LOCK_SECONDS = 2.0
 _REINSTALL = "install lineal again: `make install`"
 
@@ -143,7 +144,7 @@ def _stages() -> Check:
 def plugin_checks() -> Iterator[Check]:
     """Plug-ins that are left out, and why."""
     from lineal.lineage.projections import skipped_projections
-    from lineal.plugins import plugins
+    from lineal.plugins import accepted_plugins, plugins
     from lineal.producers import skipped_producers
     from lineal.settings import skipped_settings
     from lineal.stages.discovery import skipped_stages
@@ -157,13 +158,23 @@ def plugin_checks() -> Iterator[Check]:
         *skipped_commands(),
     ]
     for group in PLUGIN_GROUPS:
-        skipped += plugins(group).skipped
+        found = accepted_plugins(group, _page_problem) if group == _PAGES else plugins(group)
+        skipped += found.skipped
     for item in skipped:
         if item.why == "missing":
-            found = f"left out: {item.name} ({item.group})"
-            yield Check("plug-in", "warning", found, item.reason.replace("needs ", ""))
+            left_out = f"left out: {item.name} ({item.group})"
+            yield Check("plug-in", "warning", left_out, item.reason.replace("needs ", ""))
         else:
             yield Check("plug-in", "broken", str(item), "install its package again, or remove it")
+
+
+def _page_problem(item: object) -> str:
+    """Why an object can be no page of the console; empty if it can. By what a page has: the console
+    is imported by nothing."""
+    for page in item if isinstance(item, tuple | list) else (item,):
+        if not (hasattr(page, "url") and hasattr(page, "routes")):
+            return f"{type(page).__name__} is no Page"
+    return ""
 
 
 def _folder(name: str, folder: Path, otherwise: str) -> Check:

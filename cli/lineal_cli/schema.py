@@ -43,6 +43,18 @@ def _schemas(package: str | None, *, ours: bool) -> dict[Name, Schema]:
     return schemas(payloads)
 
 
+def _own_schemas(package: str | None, *, ours: bool) -> dict[Name, Schema]:
+    """As :func:`_schemas`; of a package the events that it defines alone, without the envelope and
+    the documents that are lineal's."""
+    from lineal.events import types_of
+
+    found = _schemas(package, ours=ours)
+    if package is None:
+        return found
+    own = types_of(package)
+    return {name: schema for name, schema in found.items() if name[0] in own}
+
+
 @app.command()
 def export(
     out: Annotated[
@@ -54,8 +66,8 @@ def export(
 ) -> None:
     """Write the JSON Schemas of the envelope, all events and the result documents.
 
-    With --out those of all installed packages, or of one. In lineal's own checkout, without it,
-    lineal's own, and the AsyncAPI document beside them.
+    With --out those of all installed packages; with --package the events of one alone. In lineal's
+    own checkout, without it, lineal's own, and the AsyncAPI document beside them.
     """
     from lineal_schemas.asyncapi import committed_file, published, write
     from lineal_schemas.export import committed_folder, in_checkout, write_folder
@@ -63,7 +75,7 @@ def export(
     if out is None and (package is not None or not in_checkout()):
         raise typer.BadParameter("say where to with --out DIR")
     folder = out or committed_folder()
-    current = _schemas(package, ours=out is None)
+    current = _own_schemas(package, ours=out is None)
     try:
         written = write_folder(folder, current)
         if out is None and write(committed_file(), published(current)):
@@ -135,7 +147,7 @@ def check(
 
     if (package is None) != (folder is None):
         raise typer.BadParameter("--package and --schemas go together")
-    current = _schemas(package, ours=True)
+    current = _own_schemas(package, ours=True)
     problems = problems_of(read_folder(folder or committed_folder()), current)
     file = committed_file()
     if package is None and (

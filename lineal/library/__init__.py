@@ -2,8 +2,15 @@
 
 from lineal.library.consumer import Consumer, NotAcknowledged, Received
 from lineal.library.event_bus import EventBus, open_bus
-from lineal.library.replies import NoReply, RequestFailed
+from lineal.library.replies import NoReply, NothingToDo, RequestFailed
 
 __all__ = [
-    "Consumer", "EventBus", "NoReply", "NotAcknowledged", "Received", "RequestFailed", "open_bus",
-]  # fmt: skip
+    "Consumer",
+    "EventBus",
+    "NoReply",
+    "NotAcknowledged",
+    "NothingToDo",
+    "Received",
+    "RequestFailed",
+    "open_bus",
+]

@@ -28,6 +28,7 @@ from lineal.registry.events import encode_foreign
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
 from lineal.stages.declaration import Stage
+from lineal.stages.discovery import installed_stages
 from lineal.stages.schedules import PlannedSchedule, Schedule, planned_schedules
 from lineal_schemas.envelope import RawEvent, first_event
 from lineal_schemas.payload import Payload
@@ -79,6 +80,7 @@ class EventBus:
         self._policy = AdmissionPolicy(name="library", types=runtime.broker_types)
         self._replies = Replies(runtime, source)
         self._services: Daemon | None = None
+        self._running: dict[str, Stage] = {}
         """What applies effects, sweeps and signs while there are consumers."""
         self._stack = AsyncExitStack()
 
@@ -218,11 +220,15 @@ class EventBus:
         daemon = Daemon(self._runtime, stages)
         if self._services is None:
             self._services = daemon
+        running = {stage.name: stage for stage in stages}
+        self._running |= running
         try:
             await daemon.start()
             yield daemon
         finally:
             await daemon.stop()
+            for name in running:
+                self._running.pop(name, None)
             if self._services is daemon:
                 self._services = None
 
@@ -247,11 +253,18 @@ class EventBus:
         Raises:
             RequestFailed: the first word on it was not an answer: a group that makes answers has
                 rejected it, or given it up.
+            NothingToDo: all stages that make answers, as far as they are installed here or run in
+                this process, have skipped it.
             NoReply: none came in time; one may come yet.
             As :meth:`publish`.
         """
         identifier = id or str(uuid4())
-        async with self._replies.expect(identifier, reply) as answer:
+        makers = [
+            stage.name
+            for stage in {**installed_stages(), **self._running}.values()
+            if reply in stage.produces and type(payload) in stage.handlers
+        ]
+        async with self._replies.expect(identifier, reply, makers) as answer:
             await self.publish(payload, id=identifier, actor=actor)
             return await answer(seconds)
 

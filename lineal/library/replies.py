@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar, cast
 
 import structlog
@@ -14,6 +15,7 @@ from lineal.bus.protocol import Selection
 from lineal.concurrency import gather_all
 from lineal.errors import LinealError, Reject
 from lineal.events_on_topic import read_admitted
+from lineal.lineage.ledger import steps_of_event
 from lineal.registry.events import decode_foreign
 from lineal.runtime import Runtime
 from lineal_schemas.envelope import RawEvent, decode_payload
@@ -25,6 +27,7 @@ P = TypeVar("P", bound=Payload)
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 
 
 class NoReply(LinealError, TimeoutError):
@@ -50,6 +53,16 @@ class RequestFailed(LinealError):
         """Its id."""
 
 
+class NothingToDo(LinealError):
+    """All groups that make such replies have skipped the request: nothing will answer it."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        why = "; ".join(f"{group}: {reason}" for group, reason in sorted(reasons.items()))
+        super().__init__(f"there is nothing to do about the request ({why})")
+        self.reasons = dict(reasons)
+        """Why, by the group."""
+
+
 class Replies:
     """Reads the topics of replies and that of failures, each once for all requests, from the first
     request on.
@@ -68,10 +81,14 @@ class Replies:
 
     @asynccontextmanager
     async def expect(
-        self, request_id: str, reply: type[P]
+        self, request_id: str, reply: type[P], makers: Collection[str] = ()
     ) -> AsyncIterator[Callable[[float], Awaitable[P]]]:
         """Begin to look for the reply of a request that is published then. Gives a function that
-        waits for it, at most so many seconds."""
+        waits for it, at most so many seconds.
+
+        Args:
+            makers: the stages that make such replies of such requests, as far as they are known.
+        """
         await gather_all([self._read(reply.type), self._read(EventFailed.type)])
         key = reply.type, request_id
         found = self._waiting[key] = asyncio.get_running_loop().create_future()
@@ -79,7 +96,7 @@ class Replies:
         async def wait(seconds: float) -> P:
             try:
                 async with asyncio.timeout(seconds):
-                    answer = await found
+                    answer = await self._unless_skipped(found, request_id, makers)
             except TimeoutError:
                 raise NoReply(
                     f"no {reply.type} came within {seconds:g} s: does a stage run that makes it? "
@@ -95,6 +112,31 @@ class Replies:
             yield wait
         finally:
             del self._waiting[key]
+
+    async def _unless_skipped(
+        self,
+        found: asyncio.Future[RawEvent | EventFailed],
+        request_id: str,
+        makers: Collection[str],
+    ) -> RawEvent | EventFailed:
+        """The answer; looks now and then whether the ledger says that none will come. A step that
+        has skipped its event makes no event, but a record."""
+        while makers:
+            done, _ = await asyncio.wait({found}, timeout=_LOOK_SECONDS)
+            if done:
+                break
+            await self._runtime.flush_ledger()
+            steps = await self._runtime.store.read(partial(steps_of_event, event_id=request_id))
+            skipped = {
+                step.build.stage: step.reason or "skipped"
+                for step in steps
+                if step.build is not None
+                and step.outcome == "skipped"
+                and request_id in step.events_in
+            }
+            if not found.done() and all(name in skipped for name in makers):
+                raise NothingToDo({name: skipped[name] for name in makers})
+        return await found
 
     async def _read(self, topic: str) -> None:
         if topic not in self._reading:

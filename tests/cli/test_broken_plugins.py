@@ -49,6 +49,7 @@ _BROKEN = {
     "no_producer": ("producers", "parcels = 'x'", "parcels", "str is no Producer"),
     "no_settings": ("settings", "Settings = dict", "Settings", "not a pydantic model"),
     "no_library": ("pages", "import no_such_library", "PAGE", "No module named 'no_such_library'"),
+    "no_page": ("pages", "PAGE = 'totals'", "PAGE", "str is no Page"),
     "raises": ("effects", "raise KeyError('x')", "", "KeyError: 'x'"),
 }  # fmt: skip
 

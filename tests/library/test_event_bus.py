@@ -19,6 +19,7 @@ from lineal.library import (
     EventBus,
     NoReply,
     NotAcknowledged,
+    NothingToDo,
     Received,
     RequestFailed,
     open_bus,
@@ -182,6 +183,29 @@ async def test_who_asks_is_told_of_a_rejection_at_once_by_a_group_that_answers(
     assert (failed.error_class, failed.reason) == ("PermanentFailure", None), "it may be personal"
     letters = await waiting_letters(app.runtime, LetterFilter(group="answer"))
     assert {letter.id for letter in letters} == {refused.dead_letter, failed.dead_letter}
+
+
+async def test_who_asks_is_told_when_all_that_answer_have_nothing_to_do(app: EventBus) -> None:
+    @stage("other", version="1", produces=Done, memo=False)
+    async def other(asked: Task, ctx: Context) -> Done | None:
+        if asked.number < 0:
+            ctx.skip("less than nothing")
+            return None
+        await asyncio.sleep(1.5)
+        return Done(key=asked.key, number=asked.number)
+
+    @stage("idle", version="1", produces=Done, memo=False)
+    async def idle(asked: Task, ctx: Context) -> None:
+        ctx.skip("not today")
+
+    async with app.run(other, idle):
+        left, done = await asyncio.gather(
+            *(app.request(task(n, key=f"k{n}"), Done, seconds=PATIENCE_SECONDS) for n in (-1, 1)),
+            return_exceptions=True,
+        )
+    assert isinstance(left, NothingToDo), left
+    assert left.reasons == {"other": "less than nothing", "idle": "not today"}
+    assert done == Done(key="k1", number=1)
 
 
 async def test_a_program_that_rejects_tells_who_asks(app: EventBus) -> None:

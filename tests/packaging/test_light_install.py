@@ -161,7 +161,9 @@ def test_the_doctor_names_them_too(site: Path, tmp_path: Path) -> None:
 
 def test_types_of_ones_own_are_published_and_checked(site: Path, tmp_path: Path) -> None:
     run(site, tmp_path, "schema", "export", "--package", "orders_events", "--out", "schemas")
-    assert (tmp_path / "schemas" / "order.placed.v1.json").is_file()
+    written = {file.name for file in (tmp_path / "schemas").iterdir()}
+    assert "order.placed.v1.json" in written
+    assert {name.partition(".")[0] for name in written} == {"order"}, "lineal's own are its own"
     assert '"order.checked"' in run(site, tmp_path, "schema", "asyncapi", "--out", "-").stdout
     check = ("schema", "check", "--package", "orders_events", "--schemas", "schemas")
     assert run(site, tmp_path, *check).returncode == 0

@@ -37,12 +37,12 @@ def signature(labels: Sequence[tuple[str, ...]], drawn: Drawn, words: Words) -> 
     # A frame first: what stands over it is of something else.
     frame = _frame(place, drawn)
     if frame is not None:
-        found = _writing(frame, drawn, words)
-        if found is not None:
-            return found
-    found = _writing(_beside(place, drawn), drawn, words)
-    if found is not None:
-        return found
+        written = _writing(frame, drawn, words)
+        if written is not None:
+            return written
+    written = _writing(_beside(place, drawn), drawn, words)
+    if written is not None:
+        return written
     return Mark(
         round(place.left * scale), round(place.top * scale),
         round((place.right - place.left) * scale), round(place.height * scale), False, 0.8,
@@ -141,4 +141,5 @@ def _strokes(ink: Pixels, letter: float) -> Pixels:
         _, _, across, down, pixels = (int(one) for one in stats[number])
         if across > 2 * letter and down > 0.6 * letter and pixels < 0.25 * across * down:
             kept[number] = 255
-    return kept[places]
+    found: Pixels = kept[places]
+    return found

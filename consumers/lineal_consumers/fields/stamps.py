@@ -27,7 +27,7 @@ def stamps(image: Pixels) -> Iterator[Mark]:
     import numpy as np
 
     coloured = _coloured(image)
-    closed = cv2.morphologyEx(coloured, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    closed = cv2.morphologyEx(coloured, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)).astype(np.uint8)
     for mark, _, _ in _rings_and_frames(closed, coloured):
         yield mark._replace(sure=0.85)
 
@@ -41,7 +41,7 @@ def grey_stamps(ink: Pixels, slope: float) -> Iterator[Mark]:
     import cv2
     import numpy as np
 
-    closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)).astype(np.uint8)
     level = float(np.degrees(np.arctan(slope)))
     for mark, is_round, angle in _rings_and_frames(closed, ink):
         askew = abs((angle - level + 45) % 90 - 45)

@@ -98,7 +98,7 @@ def test_values_of_a_page_that_is_askew_stand_beside_their_own_labels() -> None:
     text = ""
     for row in range(3):
         for column, shown in enumerate(rows[row]):
-            x = 60 + 300 * column
+            x = 60.0 + 300 * column
             for part in shown.split():
                 # 13 points between lines that fall by 10 points over the way to the values.
                 y = 100 + 13 * row + x / 30
