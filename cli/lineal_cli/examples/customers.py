@@ -107,7 +107,7 @@ async def show(example: ExampleRun) -> list[str]:
     }
     counts: list[int] = []
     async with example.running(_STAGES, settings):
-        for customers, day in ((2500, 400), (3000, 430)):
+        for customers, day in ((1000, 400), (1200, 430)):
             example.report(f"orders of {customers} customers arrive, up to day {day} ...")
             await orders_arrive(example, customers, 1, day)
             await example.until(ModelEvaluated, 2 * (len(counts) + 1))
