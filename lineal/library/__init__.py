@@ -2,15 +2,15 @@
 
 from lineal.library.consumer import Consumer, NotAcknowledged, Received
 from lineal.library.event_bus import EventBus, open_bus
-from lineal.library.replies import NoReply, NothingToDo, RequestFailed
+from lineal.library.replies import NoReply, RequestFailed, RequestSkipped
 
 __all__ = [
     "Consumer",
     "EventBus",
     "NoReply",
     "NotAcknowledged",
-    "NothingToDo",
     "Received",
     "RequestFailed",
+    "RequestSkipped",
     "open_bus",
 ]

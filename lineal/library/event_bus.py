@@ -253,8 +253,8 @@ class EventBus:
         Raises:
             RequestFailed: the first word on it was not an answer: a group that makes answers has
                 rejected it, or given it up.
-            NothingToDo: all stages that make answers, as far as they are installed here or run in
-                this process, have skipped it.
+            RequestSkipped: all stages that make answers, as far as they are installed here or run
+                in this process, have skipped it.
             NoReply: none came in time; one may come yet.
             As :meth:`publish`.
         """

@@ -53,7 +53,7 @@ class RequestFailed(LinealError):
         """Its id."""
 
 
-class NothingToDo(LinealError):
+class RequestSkipped(LinealError):
     """All groups that make such replies have skipped the request: nothing will answer it."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
@@ -135,7 +135,7 @@ class Replies:
                 and request_id in step.events_in
             }
             if not found.done() and all(name in skipped for name in makers):
-                raise NothingToDo({name: skipped[name] for name in makers})
+                raise RequestSkipped({name: skipped[name] for name in makers})
         return await found
 
     async def _read(self, topic: str) -> None:

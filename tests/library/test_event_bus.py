@@ -19,9 +19,9 @@ from lineal.library import (
     EventBus,
     NoReply,
     NotAcknowledged,
-    NothingToDo,
     Received,
     RequestFailed,
+    RequestSkipped,
     open_bus,
 )
 from lineal.store.connection import Connection
@@ -203,7 +203,7 @@ async def test_who_asks_is_told_when_all_that_answer_have_nothing_to_do(app: Eve
             *(app.request(task(n, key=f"k{n}"), Done, seconds=PATIENCE_SECONDS) for n in (-1, 1)),
             return_exceptions=True,
         )
-    assert isinstance(left, NothingToDo), left
+    assert isinstance(left, RequestSkipped), left
     assert left.reasons == {"other": "less than nothing", "idle": "not today"}
     assert done == Done(key="k1", number=1)
 
