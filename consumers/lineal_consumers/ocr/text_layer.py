@@ -16,6 +16,7 @@ from unicodedata import normalize
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import Affine, seen_from_user_space
 from lineal_consumers.ocr.reading_order import in_reading_order
+from lineal_consumers.ocr.scripts import in_logical_order
 from lineal_consumers.ocr.writing_direction import as_if_across, as_seen, writing_direction
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _CLEANED = str.maketrans(
 _LINE = re.compile("[^\r\n\ufffe]+\ufffe?")
 """pdfium joins a word divided at the end of a line, and puts U+FFFE for its hyphen."""
 _WORD = re.compile(r"\S+")
+_BACKWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_LATIN = re.compile("[A-Za-z]")
 _UNCLEAN = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f\u2e80-\u2fdf\ufb00-\ufb06\ufffe\uffff\ufeff\ud800-\udfff]"
 )
@@ -100,11 +103,41 @@ def _placed(page: pdfium.PdfPage, handle: Any, text: str, count: int) -> list[li
             lines.append(words)
     if len(text) != count:
         ends = _character_indices(handle, text, ends)
-    boxes = iter(_seen_boxes(_boxes(handle, ends), seen_from_user_space(page)))
-    return [
+    edges, seen = _boxes(handle, ends), seen_from_user_space(page)
+    if _BACKWARDS.search(text):
+        lines = _turned_round(lines, _rising(edges, seen))
+    boxes = iter(_seen_boxes(edges, seen))
+    placed = [
         [PositionedWord(word, 1.0, *box) for word, box in zip(words, boxes, strict=False)]
         for words in lines
     ]
+    return list(map(_in_reading_direction, placed)) if _BACKWARDS.search(text) else placed
+
+
+def _rising(edges: Numbers, seen: Affine) -> list[bool]:
+    """Of each word whether its last character stands to the right of the first."""
+    corners = edges.reshape(-1, 2, 2, 2)
+    across = (corners[..., 0] * seen.a + corners[..., 1] * seen.c).sum(axis=2)
+    return (across[:, 0] < across[:, 1]).tolist()  # type: ignore[no-any-return]
+
+
+def _turned_round(lines: list[list[str]], rising: list[bool]) -> list[list[str]]:
+    """The words in the order in which they are read: some programs write the letters of Arabic and
+    Hebrew from left to right, and PDFium turns only some of these words round."""
+    directions = iter(rising)
+    return [
+        [in_logical_order(word) if next(directions) else word for word in words] for words in lines
+    ]
+
+
+def _in_reading_direction(line: list[PositionedWord]) -> list[PositionedWord]:
+    """The words of a line of Arabic or Hebrew from the right."""
+    backwards = [word for word in line if _BACKWARDS.search(word.text)]
+    if len(backwards) < 2 or any(_LATIN.search(word.text) for word in line):
+        return line
+    if all(after.left > before.right for before, after in pairwise(backwards)):
+        return line[::-1]
+    return line
 
 
 def _seen_boxes(edges: Numbers, seen: Affine) -> list[list[float]]:
