@@ -86,10 +86,9 @@ def propose(file: Path, devices: str) -> Proposal:
     if switching:
         lines += [
             "",
-            "[normal]",
             f"# To and fro between levels: {', '.join(map(_key, switching))}.",
-            "# Where the readings to learn from have all of these, smaller faults are found so:",
-            '# baseline = "fixed"',
+            "# Each has levels of its own, once the readings to learn from have all of them and a",
+            "# return to one.",
         ]
     return Proposal("\n".join(lines) + "\n", layout.left_out, len(rows))
 

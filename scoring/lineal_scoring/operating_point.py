@@ -21,6 +21,7 @@ from lineal_scoring.encoded_array import decode_array, encode_array
 from lineal_scoring.preparation import Array, PointRules
 
 _WANDER_SPAN = 30
+_TREND_SPAN = 600
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ def chi2_tail(scores: Array, rate: float) -> float:
 
 def wander(runs: list[Array], settling: int) -> Array:
     """Per channel, slow movement over noise: the standard deviation of an exponential moving
-    average (span 30) over that of the readings about it. White noise has 0.18.
+    average (span 30) over that of the readings about it. White noise has 0.18. Of runs of more than
+    1,200 readings, the movement about their own average of span 600.
 
     Raises:
         ValueError: no run is longer than ``settling``.
@@ -115,7 +117,10 @@ def wander(runs: list[Array], settling: int) -> Array:
         if len(rows) <= settling:
             continue
         average = moving_average(rows, _WANDER_SPAN)
-        slow.append(average[settling:])
+        # What is slower than an anomaly may last is no wandering, where it is known: a trend and a
+        # slow start would have the level follow faults as well.
+        trend = moving_average(rows, _TREND_SPAN) if len(rows) >= 2 * _TREND_SPAN else 0.0
+        slow.append((average - trend)[settling:])
         fast.append((rows - average)[settling:])
     if not fast:
         raise ValueError("runs this short are not enough to learn from")

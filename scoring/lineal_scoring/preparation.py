@@ -60,6 +60,23 @@ class PointRules:
 
 
 @dataclass(frozen=True)
+class KnownPoints:
+    """Operating points between which a machine goes to and fro, learnt in training: see
+    :mod:`lineal_scoring.known_points`."""
+
+    centres: tuple[tuple[float, ...], ...]
+    """Per point, the level of each channel."""
+    spread: tuple[float, ...]
+    """Per channel, how far readings scatter about it."""
+    switching: tuple[bool, ...]
+    """Per channel, whether its level depends on the point."""
+    transit: int
+    """Readings that the way from one point to another takes at most."""
+    reach: float = 5.0
+    """Readings that are so many spreads away from their point are on the way, or departed."""
+
+
+@dataclass(frozen=True)
 class Baseline:
     """A level per channel that follows the readings slowly and is subtracted from them.
 
@@ -79,6 +96,8 @@ class Baseline:
     """Which channels are held during an anomaly; None: all, for as long as it is open."""
     points: PointRules | None = None
     """How a device learns what is normal elsewhere; None: everywhere as in the training."""
+    known: KnownPoints | None = None
+    """Points that each have levels of their own; None: there is one."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,10 @@ class Preparation:
                 lengths |= {len(points.centre), len(points.spread)}
                 if len(points.space) != count**2 or points.learn <= points.settling:
                     raise ValueError("space is channels × channels, and learn more than settling")
+            if (known := self.baseline.known) is not None:
+                lengths |= {len(known.spread), len(known.switching), *map(len, known.centres)}
+                if len(known.centres) < 2 or not min(known.spread) > 0 or known.transit < 1:
+                    raise ValueError("points are several, with a spread and a way between them")
             if (hold := self.baseline.hold) is not None:
                 lengths.add(len(hold.departure))
                 if min(hold.span, hold.onset, hold.accept_after) < 1:
@@ -170,7 +193,7 @@ class Preparation:
         fields = asdict(self)
         if self.baseline is not None:
             # as it was written before there were any: models and snapshots are known by this text
-            for name in ("hold", "points"):
+            for name in ("hold", "points", "known"):
                 if fields["baseline"][name] is None:
                     del fields["baseline"][name]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
@@ -186,13 +209,15 @@ class Preparation:
             fields = json.loads(text)
             baseline = fields.pop("baseline")
             if baseline is not None:
-                start, hold, points = (baseline.get(name) for name in ("start", "hold", "points"))
+                names = ("start", "hold", "points", "known")
+                start, hold, points, known = (baseline.get(name) for name in names)
                 baseline = Baseline(
                     span=int(baseline["span"]),
                     follow=_floats(baseline["follow"]),
                     start=None if start is None else _floats(start),
                     hold=None if hold is None else _hold(hold),
                     points=None if points is None else _points(points),
+                    known=None if known is None else _known(known),
                 )
             return cls(
                 features=tuple(map(str, fields["features"])),
@@ -220,6 +245,16 @@ def _hold(fields: dict[str, Any]) -> Hold:
 def _points(fields: dict[str, Any]) -> PointRules:
     lists = ("centre", "spread", "space")
     return PointRules(**{**fields, **{name: _floats(fields[name]) for name in lists}})
+
+
+def _known(fields: dict[str, Any]) -> KnownPoints:
+    return KnownPoints(
+        centres=tuple(map(_floats, fields["centres"])),
+        spread=_floats(fields["spread"]),
+        switching=tuple(map(bool, fields["switching"])),
+        transit=int(fields["transit"]),
+        reach=float(fields["reach"]),
+    )
 
 
 def _floats(values: Sequence[float]) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from lineal_scoring.backlog import Backlog
 from lineal_scoring.encoded_array import decode_array, encode_array
+from lineal_scoring.known_points import PointTracker
 from lineal_scoring.last_values import LastValues, is_missing
 from lineal_scoring.operating_point import (
     OperatingPoint,
@@ -50,8 +51,15 @@ class WindowStream:
         self._level = np.array(preparation.neutral or (0.0,) * channels)
         self._blocks = 0
         self._unlearned: tuple[Array, npt.NDArray[np.bool_] | None] | None = None
+        self._tracker: PointTracker | None = None
+        """Where the device is, of several points with levels of their own; None: there is one."""
+        self._places = np.zeros(capacity, dtype=np.int64)
+        self._moving = np.zeros(capacity, dtype=bool)
         baseline = preparation.baseline
         if baseline is not None:
+            if baseline.known is not None:
+                self._tracker = PointTracker(baseline.known, preparation.step)
+                self._level = self._tracker.level
             self._weight = 1.0 - (1.0 - 2.0 / (baseline.span + 1)) ** preparation.step
             self._follow = np.array(baseline.follow)
             self._departed = np.zeros(channels, dtype=bool)
@@ -137,12 +145,16 @@ class WindowStream:
             return
         step = self.preparation.step
         span = max(step, self.preparation.length if baseline.hold is None else baseline.hold.span)
-        newest = self._rows[max(self._end - span, 0) : self._end]
-        self._level = newest.mean(axis=0)
-        self._blocks = max(1, len(newest) // step)
+        newest = slice(max(self._end - span, 0), self._end)
+        if self._tracker is None:
+            self._level = self._rows[newest].mean(axis=0)
+        else:
+            self._level = self._level + self._departures(newest).mean(axis=0)
+        self._blocks = max(1, len(self._rows[newest]) // step)
+        self._keep_level(shared=False)
         self._unlearned = None
         self._held_readings, self._is_fault = 0, False
-        if baseline.points is not None:
+        if baseline.points is not None and self._tracker is None:
             self._point, self._watched, self._accepted = None, [], True
             self._follow = np.array(baseline.follow)
 
@@ -177,6 +189,19 @@ class WindowStream:
             mean = np.where(counts > 0, sums / np.maximum(counts, 1), self._level)
         self._level = self._level + weight * (mean - self._level)
         self._blocks += 1
+        self._keep_level(shared=not held)
+
+    def _keep_level(self, *, shared: bool) -> None:
+        if self._tracker is not None:
+            self._tracker.take(self._level, self._blocks, shared=shared)
+
+    def _departures(self, rows: slice) -> Array:
+        """How far readings are away from their levels."""
+        readings = self._rows[rows]
+        if self._tracker is not None:
+            return self._tracker.departures(readings, self._places[rows], self._moving[rows])
+        departures: Array = readings - self._level
+        return departures
 
     def _watch(self, rows: Array) -> None:
         """Learn the operating point, if it is not that of the training."""
@@ -195,7 +220,7 @@ class WindowStream:
             watched = np.concatenate(self._watched)
             self._point = learn_point(baseline.points, watched, baseline.span)
             self._follow = self._point.follow
-            self._watched = None
+            self._watched, self._tracker = None, None
         self._accepted = self._accepted and self._watched is not None
 
     def _shares_during_anomaly(self, readings: int) -> Array:
@@ -207,16 +232,20 @@ class WindowStream:
         if self._held_readings == 0:
             self._departed[:] = False
         if self._held_readings < hold.onset:
-            newest = self._rows[max(self._end - hold.span, 0) : self._end].mean(axis=0)
+            newest = self._departures(slice(max(self._end - hold.span, 0), self._end)).mean(axis=0)
             usual = hold.departure if self._point is None else self._point.departure
             limits = hold.above * np.array(usual)
-            self._departed |= np.abs(newest - self._level) > limits
+            self._departed |= np.abs(newest) > limits
         self._held_readings += readings
         if self._held_readings > hold.accept_after and not self._is_fault:
             return np.ones_like(self._follow)
         if self._held_readings < hold.onset:
             return self._follow
-        return np.where(self._departed, self._follow, 1.0)
+        held = self._departed
+        if self._tracker is not None:
+            # what opened it may go to another point meanwhile, and depart from that
+            held = held | self._tracker.switching
+        return np.where(held, self._follow, 1.0)
 
     def _advance(self, block: Array) -> None:
         """Clean a block and put it behind the rows."""
@@ -237,15 +266,33 @@ class WindowStream:
             kept = max(self.preparation.length - step, 0)
             self._rows[:kept] = self._rows[self._end - kept : self._end].copy()
             self._filled[:kept] = self._filled[self._end - kept : self._end].copy()
+            self._places[:kept] = self._places[self._end - kept : self._end].copy()
+            self._moving[:kept] = self._moving[self._end - kept : self._end].copy()
             self._end = kept
         self._rows[self._end : self._end + step] = rows
         self._filled[self._end : self._end + step] = faulty
         self._end += step
         if self.preparation.baseline is not None:
+            if self._tracker is not None:
+                filled = self._place(rows, filled)
             self._watch(rows)
             self._unlearned = (rows, filled)
             if self._blocks == 0:
                 self._learn(held=False)
+
+    def _place(self, rows: Array, filled: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+        """Note at which points the newest readings are, and go on with the level of the last.
+
+        Returns:
+            Where they say nothing of that level.
+        """
+        assert self._tracker is not None
+        newest = slice(self._end - len(rows), self._end)
+        places, moving = self._tracker.place(rows)
+        self._places[newest], self._moving[newest] = places, moving
+        self._level, self._blocks = self._tracker.level.copy(), self._tracker.blocks
+        left_out = self._tracker.left_out(places, moving)
+        return left_out if filled is None else left_out | filled
 
     def _window(self) -> Window:
         length, features = self.preparation.length, self.preparation.features
@@ -260,7 +307,7 @@ class WindowStream:
         values = rows.copy()
         learning = blind = False
         if self.preparation.baseline is not None:
-            values = rows - self._level
+            values = self._departures(slice(self._end - length, self._end))
             learning = self._watched is not None
             blind = learning and not self._accepted
             if self._point is not None:
@@ -302,12 +349,38 @@ class WindowStream:
         if new is not None and new.points is not None and kept and other._watched is not None:
             # what is known of the device is not thrown away: the newest readings count
             other._watch(other._rows[:kept])
+        same = (
+            self._tracker is not None
+            and old is not None
+            and new is not None
+            and (old.known == new.known)
+        )
+        if other._tracker is not None and not same:
+            other._find_place(kept)
+            return other
+        if other._tracker is not None and self._tracker is not None:
+            other._tracker = self._tracker.copy()
+            other._places[:kept] = self._places[self._end - kept : self._end]
+            other._moving[:kept] = self._moving[self._end - kept : self._end]
         if new is not None and new.start is None and old is not None:
             other._level, other._blocks = self._level.copy(), self._blocks
             other._unlearned = self._unlearned
         elif new is not None and new.start is None and kept:
             other._level, other._blocks = other._rows[:kept].mean(axis=0), 1
         return other
+
+    def _find_place(self, count: int) -> None:
+        """Begin with the readings that there are already at the points that were learnt."""
+        assert self._tracker is not None
+        rows = self._rows[:count]
+        places, moving = self._tracker.place(rows)
+        self._places[:count], self._moving[:count] = places, moving
+        here = (places == self._tracker.current) & ~moving
+        self._level = self._tracker.level.copy()
+        if here.any():
+            self._level = rows[here].mean(axis=0)
+            self._blocks = max(1, int(here.sum()) // self.preparation.step)
+            self._keep_level(shared=False)
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values from which :meth:`restore` goes on."""
@@ -345,6 +418,12 @@ class WindowStream:
                 "watched": None if watched is None else [encode_array(rows) for rows in watched],
                 "point": None if point is None else encode_point(point),
             }
+        if self._tracker is not None:
+            state["known"] = {
+                **self._tracker.snapshot(),
+                "places": encode_array(self._places[: self._end]),
+                "moving": encode_array(self._moving[: self._end]),
+            }
         return state
 
     def _restore_baseline(self, state: dict[str, Any], channels: int) -> None:
@@ -362,6 +441,12 @@ class WindowStream:
             if point is not None:
                 self._point = decode_point(point, channels)
                 self._follow = self._point.follow
+        if (known := state.get("known")) is None:
+            self._tracker = None
+        elif self._tracker is not None:
+            self._tracker.restore(known)
+            self._places[: self._end] = decode_array(known["places"], np.int64, (self._end,))
+            self._moving[: self._end] = decode_array(known["moving"], np.bool_, (self._end,))
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot of a stream with the same preparation.

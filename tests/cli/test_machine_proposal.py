@@ -166,7 +166,7 @@ def test_what_is_no_table_of_readings_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize(("period", "said"), [(150, True), (2000, False)])
-def test_a_machine_with_several_operating_points_is_told_of_the_fixed_baseline(
+def test_a_machine_with_several_operating_points_is_told_what_has_to_be_learnt_from(
     tmp_path: Path, period: int, said: bool
 ) -> None:
     def pressure(n: int) -> float:
@@ -174,5 +174,5 @@ def test_a_machine_with_several_operating_points_is_told_of_the_fixed_baseline(
 
     rows = "".join(f"{n},{pressure(n):.3f}\n" for n in range(1200))
     text, machine = proposed(tmp_path, f"time,p\n{rows}")
-    assert ('# baseline = "fixed"' in text) is said
-    assert machine.normal.baseline == "moving", "it is for a person to say"
+    assert ("# To and fro between levels: p" in text) is said
+    assert machine.normal.baseline == "moving"

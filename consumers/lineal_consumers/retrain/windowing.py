@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lineal_consumers.retrain.finding_points import find_points, without_points
 from lineal_consumers.retrain.settings import TrainingSettings
 from lineal_scoring.operating_point import follow_shares, moving_average, wander
 from lineal_scoring.preparation import Baseline, Hold, Preparation
@@ -37,11 +38,14 @@ def preparation_of(settings: TrainingSettings, runs: Sequence[Array]) -> Prepara
     together = np.concatenate(channels)
     baseline = None
     if settings.baseline_span is not None:
-        follow = follow_shares(wander(channels, settings.settling), settings.wander_gate)
+        known = None if settings.hold is None else find_points(channels)
+        at_one_point = without_points(known, channels)
+        follow = follow_shares(wander([*at_one_point], settings.settling), settings.wander_gate)
         baseline = Baseline(
             span=settings.baseline_span,
             follow=tuple(follow.tolist()),
-            hold=_hold(settings, channels),
+            hold=_hold(settings, at_one_point),
+            known=known,
         )
     return Preparation(
         features=settings.features,
