@@ -71,7 +71,7 @@ def class_figures(connection: Connection) -> dict[str, ClassFigures]:
         dict(
             connection.execute(
                 "SELECT document_class, count(DISTINCT subject) FROM reviews "
-                "WHERE target = 'class' AND reason IN ('confidence', 'unknown') "
+                "WHERE target = 'class' AND reason IN ('confidence', 'unknown', 'audit') "
                 "AND document_class IS NOT NULL GROUP BY document_class"
             ).fetchall()
         )
