@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ _UNSEEN = f"{_UNSEEN_ONE}*[\u0300-\u036f]*{_UNSEEN_ONE}*"
 _DIVIDED = r"(?:[-\u2010][ \t]*\r?\n[ \t]*)?"
 _TO_WIDE = 0xFEE0
 _MIN_NEAR = 5
+_LONG_NUMBER = 6
+"""Digits of a number that is found also where letters touch it."""
 _MIN_SPREAD = 3
 """Letters and digits from which a text is redacted wherever else it occurs."""
 
@@ -76,12 +78,18 @@ def occurrences(text: str, phrase: str) -> Iterator[tuple[int, int]]:
 
 def term_pattern(phrase: str) -> re.Pattern[str] | None:
     """What finds a phrase, also as ``maria.gonzalez``; None for one without a letter or digit."""
-    words = [_spelt(word) for word in tokens(phrase)]
-    if not words:
+    wanted = tokens(phrase)
+    if not wanted:
         return None
-    return re.compile(
-        r"(?<![^\W_])" + r"[\W_]+".join(words) + r"(?![^\W_])" + _UNSEEN, re.IGNORECASE
-    )
+    # On a scan a long number is read in one with the word before it: tel0117 496 0123.
+    inside = r"\d" if _is_long_number(wanted) else r"[^\W_]"
+    words = r"[\W_]+".join(_spelt(word) for word in wanted)
+    return re.compile(f"(?<!{inside}){words}(?!{inside}){_UNSEEN}", re.IGNORECASE)
+
+
+def _is_long_number(words: Sequence[str]) -> bool:
+    digits = sum(letter.isdigit() for word in words for letter in word)
+    return digits >= _LONG_NUMBER and words[0][0].isdigit() and words[-1][-1].isdigit()
 
 
 def _spelt(word: str) -> str:
@@ -134,10 +142,25 @@ def left_over(terms: Iterable[str], found: list[str]) -> list[tuple[int, int]]:
             for at in range(len(found) - len(wanted) + 1)
             if found[at] == wanted[0] and found[at : at + len(wanted)] == wanted
         ]
+        if _is_long_number(wanted):
+            places += [
+                (at, at + len(wanted))
+                for at in range(len(found) - len(wanted) + 1)
+                if found[at : at + len(wanted)] != wanted
+                and _is_within(wanted, found[at : at + len(wanted)])
+            ]
         joined = "".join(wanted)
         # Letters that stand one above the other are read from the top, whichever way they go.
         places += [*_spaced(joined, found), *_spaced(joined[::-1], found)]
     return places
+
+
+def _is_within(number: Sequence[str], found: Sequence[str]) -> bool:
+    """Whether a number stands in tokens of which the outer ones have letters as well."""
+    text, wanted = " ".join(found), " ".join(number)
+    at = text.find(wanted)
+    around = (text[:at], text[at + len(wanted) :])
+    return at >= 0 and not (around[0][-1:].isdigit() or around[1][:1].isdigit())
 
 
 def is_near(one: str, other: str) -> bool:

@@ -13,7 +13,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen import canvas
 
-from lineal_consumers.ocr.redaction.places import is_near, left_over
+from lineal_consumers.ocr.redaction.places import is_near, left_over, occurrences, tokens
 from tests.consumers.ocr.redaction.test_redact import KEPT, NAME, redacted
 
 WIDTH, HEIGHT = 300, 30
@@ -93,3 +93,15 @@ def test_a_word_that_differs_by_a_letter_is_near() -> None:
     for read in ("gonzal", "fernandez", "zalez", "gomzales"):
         assert not is_near("gonzalez", read)
     assert not is_near("mara", "maria")
+
+
+def test_a_long_number_goes_also_where_it_is_read_in_one_with_a_word() -> None:
+    number = "0117 496 0123"
+    read = "Account holder, tel0117 496 0123 or 0117-496-0123x"
+    assert [read[begin:end] for begin, end in occurrences(read, number)] == [
+        "0117 496 0123", "0117-496-0123"
+    ]  # fmt: skip
+    assert left_over([number], tokens("holder, tel0117 496 0123")) == [(1, 4)]
+    # Other numbers are others, and short ones stand alone.
+    assert [*occurrences("90117 496 01234", number), *occurrences("A4 and tel42", "42")] == []
+    assert left_over([number], tokens("90117 496 0123")) == []
