@@ -54,7 +54,8 @@ def open_flat_page(path: str, number: int) -> Iterator[FlatPage]:
         if len(said - _words(page)) <= _MOST_LOST * len(said):
             yield FlatPage(page, fields, media)
             return
-    # Fonts of forms and of the page that have one name are mixed up when they are put together.
+    # A page that has its fonts from its parent loses them when PDFium flattens it, to those of an
+    # annotation that have the same names.
     with open_page(path, number) as page:
         yield FlatPage(page, [*fields, *drawn], media)
 
