@@ -30,7 +30,7 @@ FRAIL = {
 LONG_NAME = "n" * 251 + ".txt"
 DELETED = "deleted.txt"
 COPIES = 100
-LONG_PAGES = 200
+LONG_PAGES = 800
 
 
 class Case(NamedTuple):

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, MutableMapping, Sequence
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
+import structlog
+from structlog.testing import LogCapture
 
 from lineal.bus.dead_letter_event import dead_letter_event, event_failed
 from lineal.events_on_topic import events_on_topic
@@ -33,6 +34,16 @@ async def app(bus: KafkaBusUnderTest) -> AsyncIterator[EventBus]:
             await opened.close()
 
 
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> list[MutableMapping[str, Any]]:
+    """What is logged of events that are refused. Its logger is replaced: one that a test before has
+    used may be bound for good."""
+    capture = LogCapture()
+    logger = structlog.wrap_logger(structlog.PrintLogger(), processors=[capture])
+    monkeypatch.setattr("lineal.events_on_topic.log", logger)
+    return capture.entries
+
+
 def answer_to(asked: RawEvent, payload: Payload, source: str, id: str) -> RawEvent:
     return caused_event(payload, asked, id=id, source=source, traceparent=None, time=asked.time)
 
@@ -50,30 +61,24 @@ async def until_refused(logs: Sequence[MutableMapping[str, Any]], event_id: str)
 
 
 async def test_only_what_this_installation_published_answers_a_request(
-    bus: KafkaBusUnderTest, app: EventBus
+    bus: KafkaBusUnderTest, app: EventBus, logs: list[MutableMapping[str, Any]]
 ) -> None:
     asking = asyncio.create_task(
         app.request(Task(key="a", number=1), DiagramRemoved, seconds=PATIENCE_SECONDS)
     )
     [asked] = await until_events(app.runtime, Task.type, 1)
-    with capture_logs() as logs:
-        forged = answer_to(
-            asked,
-            DiagramRemoved(url="https://example.org/a.png", reason="image gone"),
-            "eve",
-            "forged",
-        )
-        await written(bus.settings, DiagramRemoved.type, forged)
-        await until_refused(logs, "forged")
-        corrected = DiagramRemoved(url="https://example.org/a.png", reason="corrected")
-        true = answer_to(asked, corrected, "lineal:stage/answer", "true")
-        await app.runtime.bus.publish([(true.type, true)])
-        assert await asking == corrected
+    gone = DiagramRemoved(url="https://example.org/a.png", reason="image gone")
+    await written(bus.settings, DiagramRemoved.type, answer_to(asked, gone, "eve", "forged"))
+    await until_refused(logs, "forged")
+    corrected = DiagramRemoved(url="https://example.org/a.png", reason="corrected")
+    true = answer_to(asked, corrected, "lineal:stage/answer", "true")
+    await app.runtime.bus.publish([(true.type, true)])
+    assert await asking == corrected
     assert refused(logs) == ["forged"]
 
 
 async def test_only_what_this_installation_published_ends_a_request(
-    bus: KafkaBusUnderTest, app: EventBus
+    bus: KafkaBusUnderTest, app: EventBus, logs: list[MutableMapping[str, Any]]
 ) -> None:
     asking = asyncio.create_task(
         app.request(Task(key="a", number=1), Done, seconds=PATIENCE_SECONDS)
@@ -87,13 +92,12 @@ async def test_only_what_this_installation_published_ends_a_request(
         )
         return event_failed(group, [Done.type], asked, letter, error=("Reject", group))
 
-    with capture_logs() as logs:
-        forged = failed("eve")
-        await written(bus.settings, EventFailed.type, forged)
-        await until_refused(logs, forged.id)
-        await app.runtime.bus.publish([(EventFailed.type, failed("answer"))])
-        with pytest.raises(RequestFailed) as ended:
-            await asking
+    forged = failed("eve")
+    await written(bus.settings, EventFailed.type, forged)
+    await until_refused(logs, forged.id)
+    await app.runtime.bus.publish([(EventFailed.type, failed("answer"))])
+    with pytest.raises(RequestFailed) as ended:
+        await asking
     assert ended.value.group == "answer"
     assert refused(logs) == [forged.id]
 

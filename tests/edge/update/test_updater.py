@@ -242,14 +242,14 @@ def test_a_model_that_takes_too_long_in_use_is_taken_back(folder: Path):
         held, going = threading.Event(), threading.Event()
         active = device.scorer.active
         assert active is not None
-        score = active.model.score
+        score = active.model.score_all
 
         def slow(values):
             held.set()
             going.wait(180)
             return score(values)
 
-        active.model.score = slow  # type: ignore[method-assign]
+        active.model.score_all = slow  # type: ignore[method-assign]
         assert held.wait(180)
         assert device.ended(second) == "ROLLED_BACK"
         assert stalled.wait(180)
