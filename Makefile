@@ -84,7 +84,7 @@ lint: install-dev ## ruff: lint and format, changing nothing
 	$(BIN)/ruff format --check .
 
 types: install-dev ## mypy --strict
-	$(BIN)/mypy $(wildcard $(PYTHON_SOURCES))
+	$(BIN)/mypy --num-workers 2 $(wildcard $(PYTHON_SOURCES))
 
 contracts: install-dev ## import-linter: arrows point down only
 	$(BIN)/lint-imports --no-logo
