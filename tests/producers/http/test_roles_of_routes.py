@@ -138,6 +138,7 @@ TAKEN_BY = {
         GET /console/transcripts
         GET /console/transcripts/{id}
         GET /metrics
+        POST /console/classes/thresholds
         POST /console/dead-letters/decide
         POST /console/fleet/rollouts/new
         POST /console/fleet/rollouts/{id}/control
