@@ -110,6 +110,17 @@ PROOF_STATES = {
 }  # fmt: skip
 """How far a record is proven."""
 
+STEP_KINDS = {
+    "emit": N_("published"), "act": N_("decided or asked for"), "timer": N_("timer"),
+    "redrive": N_("redriven"), "drop": N_("dropped"), "retry": N_("retried"),
+    "abandon": N_("given up"), "replay": N_("replayed"), "refuse": N_("refused"),
+    "erase": N_("erased"), "access": N_("access changed"), "cover": N_("records of before signed"),
+    "rotate": N_("key changed"), "lost": N_("key lost"), "label": N_("labelled"),
+    "review": N_("reviewed"), "link": N_("mirrored"), "notify": N_("notified"),
+    "package": N_("packaged"), "split": N_("split"), "step": N_("step"), "join": N_("joined"),
+}  # fmt: skip
+"""What was done, by the kind that records name."""
+
 TOKEN_STATES = (N_("valid"), N_("expired"), N_("revoked"))
 
 JOB_STATES = (

@@ -52,6 +52,8 @@ class ClientTls(_Section):
 
 
 class Broker(_Section):
+    """Where readings go."""
+
     host: str = "localhost"
     port: Annotated[int, Field(gt=0, lt=65536)] = 8883
     tls: ClientTls | None = None
@@ -64,6 +66,8 @@ class Broker(_Section):
 
 
 class Publishing(_Section):
+    """How readings are put into messages, sent, and sent again."""
+
     batch_rows: Annotated[int, Field(ge=1, le=1000)] = 20
     """Readings in a message while the bus keeps up."""
     backlog_rows: Annotated[int, Field(ge=1, le=1000)] = 100
@@ -87,6 +91,8 @@ class Publishing(_Section):
 
 
 class OutboxSettings(_Section):
+    """What is kept on the disk until the bus has confirmed it."""
+
     cap_bytes: Annotated[int, Field(ge=1 << 20)] = 512 << 20
     """Of disk; when it is reached the oldest readings go first."""
     commit_rows: Annotated[int, Field(ge=1)] = 100
@@ -103,6 +109,8 @@ class ScoringSettings(_Section):
 
 
 class UpdateSettings(_Section):
+    """Whose models and agents are taken over, and how a new one is tried out."""
+
     enabled: bool = True
     trusted_keys: dict[str, str] = {}
     """Ed25519 public keys, base64 of their 32 bytes, by key id: who may sign model packages."""
@@ -135,6 +143,8 @@ AttributeValue = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Settings(_Section):
+    """All settings of an agent, as its TOML file has them."""
+
     device: DeviceId
     attributes: dict[AttributeName, AttributeValue] = {}
     """What devices are grouped by, such as ``site`` and ``kind``. A machine file's name is the

@@ -100,6 +100,8 @@ class AssignmentLost(LinealError):
 
 
 class PartitionLag(NamedTuple):
+    """How far a group is in a partition of a topic; offsets count from 0."""
+
     partition: int
     position: int
     """Everything below is done."""
@@ -115,6 +117,8 @@ class PartitionLag(NamedTuple):
 
 
 class GroupInfo(NamedTuple):
+    """How far a group is in a topic, and whether anybody works for it."""
+
     group: str
     topic: str
     partitions: tuple[PartitionLag, ...]
@@ -127,6 +131,8 @@ class GroupInfo(NamedTuple):
 
 
 class TopicInfo(NamedTuple):
+    """What `lineal topics` shows of a topic."""
+
     topic: str
     partitions: int
     """0 on a bus that has none."""

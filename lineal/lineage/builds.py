@@ -9,6 +9,11 @@ from lineal.store.connection import Connection
 
 
 def build_id(connection: Connection, build: Build, known: dict[Build, int]) -> int:
+    """The number of a build, which is entered when it is new.
+
+    Args:
+        known: numbers that were found before; the one found is added.
+    """
     if build in known:
         return known[build]
     key = build_row(build)

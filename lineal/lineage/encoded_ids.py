@@ -61,6 +61,7 @@ def _from_hex(digits: str) -> bytes | None:
 
 
 def encode_digest(text: str) -> str:
+    """A SHA-256 in hexadecimal, 64 characters, in 43; any other text with a colon before it."""
     raw = _from_hex(text) if len(text) == _HEX else None
     if raw is None:
         return f":{text}"
@@ -68,12 +69,14 @@ def encode_digest(text: str) -> str:
 
 
 def decode_digest(short: str) -> str:
+    """What :func:`encode_digest` has made of a text, back."""
     if short[:1] == ":":
         return short[1:]
     return a2b_base64(f"{short}=").hex()
 
 
 def encode_id(text: str) -> str:
+    """An id with its UUID at the end in 22 characters; one without, with a colon before it."""
     end = text[-_UUID:]
     digits = end.replace("-", "")
     if len(digits) == 32 and end[8:24:5] == "----" and text[0] != ":":
@@ -84,6 +87,7 @@ def encode_id(text: str) -> str:
 
 
 def decode_id(short: str) -> str:
+    """What :func:`encode_id` has made of an id, back."""
     if short[:1] == ":":
         return short[1:]
     digits = a2b_base64(f"{short[-_SHORT_UUID:]}==").hex()

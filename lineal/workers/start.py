@@ -8,6 +8,8 @@ from lineal.workers.readable import Readable
 
 
 class ServerStart(NamedTuple):
+    """What the process that forks workers is started with."""
+
     parent: int
     """The daemon's process id."""
     path: list[str]
@@ -17,6 +19,8 @@ class ServerStart(NamedTuple):
 
 
 class WorkerStart(NamedTuple):
+    """What a worker is started with."""
+
     memory_bytes: int | None
     warm_up: tuple[str, ...] = ()
     """``module:function`` names to call before the first task: those that start threads, which

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from lineal_catalog.documents.projection import Status
-from lineal_console.messages import DEVICE_JOB_STATES, load_messages
+from lineal_console.messages import DEVICE_JOB_STATES, STEP_KINDS, load_messages
 from lineal_consumers.deploy.rollout import RolloutRecord
 from lineal_schemas.deployments import JobState
 
@@ -17,8 +17,9 @@ REASONS = ("doubt", "confidence", "unknown", "boundary", "audit", "conflict", "a
 def test_states_of_documents_rollouts_and_reviews_are_said_in_german() -> None:
     german = load_messages("de", ("lineal_console",))
     rollouts = get_args(RolloutRecord.model_fields["status"].annotation)
-    same = {"text", "dokument"}
-    words = {*get_args(Status), *rollouts, *REVIEWED, *REASONS, *DEVICE_JOB_STATES.values()}
+    same = {"text"}
+    words = {*get_args(Status), *rollouts, *REVIEWED, *REASONS}
+    words |= {*DEVICE_JOB_STATES.values(), *STEP_KINDS.values()}
     assert [word for word in sorted(words - same) if german.gettext(word) == word] == []
 
 

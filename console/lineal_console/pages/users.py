@@ -19,6 +19,7 @@ from lineal.proof.logged import logged_records
 from lineal.store.connection import Connection
 from lineal_catalog.documents.projection import DOCUMENT
 from lineal_catalog.documents.queries import documents_by_id
+from lineal_console.messages import STEP_KINDS
 from lineal_console.page import Page
 from lineal_console.page_request import PageRequest
 from lineal_console.pages.flow import subject_url
@@ -160,7 +161,12 @@ async def audit(request: PageRequest) -> Response:
     older = records[_PART - 1] if len(records) > _PART else None
     shown = [item for item in found if older is None or item[0] >= older]
     return request.render(
-        "audit.html", acts=shown, older=older, names=names, subject_url=subject_url
+        "audit.html",
+        acts=shown,
+        older=older,
+        names=names,
+        subject_url=subject_url,
+        kinds=STEP_KINDS,
     )
 
 

@@ -156,6 +156,7 @@ def _begins_token(words: list[DetectedWord], text: str, tokens: list[str]) -> bo
 
 
 def joined(before: DetectedWord, word: DetectedWord) -> DetectedWord:
+    """Two words that are one, in the box of both and no surer than the less sure."""
     return before._replace(
         text=before.text + word.text,
         confidence=min(before.confidence, word.confidence),

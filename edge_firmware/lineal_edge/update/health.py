@@ -25,6 +25,8 @@ class Limits(NamedTuple):
 
 
 class Counts(NamedTuple):
+    """What an agent has read and scored so far, or in a period."""
+
     readings: int
     windows: int
     errors: int
