@@ -181,8 +181,7 @@ async def _follow(
     runtime: Any, source: SourceSettings, queue: str, result: SyncResult, signal: Any
 ) -> None:
     try:
-        from aiobotocore.session import get_session
-
+        from lineal.aws_session import aws_session
         from lineal.store.s3 import s3_client
         from lineal_producers.s3.access_lists import AccessLists
         from lineal_producers.s3.notifications import Notifications
@@ -195,7 +194,7 @@ async def _follow(
     where = {"region_name": source.region, "endpoint_url": source.endpoint}
     async with (
         s3_client(source.region, source.endpoint) as client,
-        get_session().create_client("sqs", **where) as sqs,
+        aws_session().create_client("sqs", **where) as sqs,
     ):
         watch = Notifications(
             client,

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 from aiohttp import ClientError as BrokenOff
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lineal.aws_session import aws_session
 from lineal.errors import LinealError, StoreUnavailable
 from lineal.store.blobs import BlobMissing, FileBlobs, StoredFile
 
@@ -102,7 +102,7 @@ async def s3_client(region: str | None, endpoint: str | None) -> AsyncIterator[A
     async with contextlib.AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(
-                get_session().create_client(
+                aws_session().create_client(
                     "s3", region_name=region, endpoint_url=endpoint, config=config
                 )
             )

@@ -22,9 +22,9 @@ from urllib.parse import parse_qs, urlencode
 from xml.etree import ElementTree
 
 import aiohttp
-from aiobotocore.session import get_session
 from aiohttp import web
 
+from lineal.aws_session import aws_session
 from lineal_local.aws import Emulator
 
 _POLL_SECONDS = 0.05
@@ -125,7 +125,7 @@ class ArchiveProxy:
         connector = aiohttp.TCPConnector(limit=0)
         async with (
             aiohttp.ClientSession(connector=connector, auto_decompress=False) as self._session,
-            get_session().create_client("sqs", **self._emulator.client_settings) as self._sqs,
+            aws_session().create_client("sqs", **self._emulator.client_settings) as self._sqs,
         ):
             self._ready.set()
             await self._stopping.wait()

@@ -6,8 +6,8 @@ import json
 import uuid
 
 import pytest
-from aiobotocore.session import get_session
 
+from lineal.aws_session import aws_session
 from lineal_local.aws import Emulator, Ministack
 from tests.services.missing import skipped_when_unavailable
 
@@ -24,7 +24,7 @@ def name() -> str:
 
 
 async def test_fifo_topic_to_fifo_queue_in_order(emulator: Emulator, name: str) -> None:
-    session = get_session()
+    session = aws_session()
     async with (
         session.create_client("sns", **emulator.client_settings) as sns,
         session.create_client("sqs", **emulator.client_settings) as sqs,
@@ -65,7 +65,7 @@ async def test_fifo_topic_to_fifo_queue_in_order(emulator: Emulator, name: str) 
 
 async def test_an_object_comes_back_byte_for_byte(emulator: Emulator, name: str) -> None:
     content = bytes(range(256)) * 300
-    async with get_session().create_client("s3", **emulator.client_settings) as s3:
+    async with aws_session().create_client("s3", **emulator.client_settings) as s3:
         region = {"LocationConstraint": emulator.region}
         await s3.create_bucket(Bucket=name, CreateBucketConfiguration=region)
         await s3.put_object(Bucket=name, Key="ab/cd", Body=content)
@@ -77,7 +77,7 @@ async def test_an_object_comes_back_byte_for_byte(emulator: Emulator, name: str)
 async def test_a_stack_creates_its_resources(emulator: Emulator, name: str) -> None:
     queue = {"QueueName": f"{name}.fifo", "FifoQueue": True}
     template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": queue}}}
-    session = get_session()
+    session = aws_session()
     async with (
         session.create_client("cloudformation", **emulator.client_settings) as formation,
         session.create_client("sqs", **emulator.client_settings) as sqs,
@@ -96,7 +96,7 @@ async def test_reset_deletes_everything(name: str) -> None:
     with skipped_when_unavailable():
         own.start()
     try:
-        async with get_session().create_client("sqs", **own.client_settings) as sqs:
+        async with aws_session().create_client("sqs", **own.client_settings) as sqs:
             await sqs.create_queue(QueueName=name)
             own.reset()
             assert not (await sqs.list_queues(QueueNamePrefix=name)).get("QueueUrls")

@@ -11,10 +11,10 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from aiobotocore.config import AioConfig
-from aiobotocore.session import get_session
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lineal.aws_session import aws_session
 from lineal.bus.aws.address import Address
 from lineal.errors import BusUnavailable, LinealError
 
@@ -104,7 +104,7 @@ async def connect(address: Address) -> AsyncIterator[Aws]:
     Raises:
         BusUnavailable: AWS cannot be reached, or does not know us.
     """
-    session = get_session()
+    session = aws_session()
     settings = {
         "region_name": address.region,
         "endpoint_url": address.endpoint,
