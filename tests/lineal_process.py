@@ -58,8 +58,8 @@ _loaded = cache(_Loaded)
 
 
 class LinealProcess(subprocess.Popen[AnyStr]):
-    """As ``subprocess.Popen([sys.executable, "-m", "lineal_cli.main", *arguments], ...)``, without
-    the seconds that loading takes. Where ``env`` says what Python itself does otherwise, it is
+    """As ``subprocess.Popen([sys.executable, "-m", module, *arguments], ...)``, without the seconds
+    that loading takes. Where ``env`` says what Python itself does otherwise, it is
     started like this.
     """
 
@@ -67,6 +67,7 @@ class LinealProcess(subprocess.Popen[AnyStr]):
         self,
         arguments: list[str],
         *,
+        module: str = "lineal_cli.main",
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         stdin: _Stream = None,
@@ -78,9 +79,9 @@ class LinealProcess(subprocess.Popen[AnyStr]):
         self._request: Request | None = None
         if _of_python(environment) == _of_python(os.environ):
             folder = str(Path(cwd or os.curdir).absolute())
-            self._request = Request(arguments, folder, environment)
+            self._request = Request(module, arguments, folder, environment)
         super().__init__(
-            [sys.executable, "-m", "lineal_cli.main", *arguments], cwd=cwd, env=environment,
+            [sys.executable, "-m", module, *arguments], cwd=cwd, env=environment,
             stdin=stdin, stdout=stdout, stderr=stderr, text=text,
         )  # type: ignore[call-overload, misc, unused-ignore]  # fmt: skip
 

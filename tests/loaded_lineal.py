@@ -1,4 +1,5 @@
-"""``lineal``, loaded once: a process that forks itself for each command that a test runs.
+"""``lineal``, loaded once: a process that forks itself for each command or other program of
+``lineal``'s modules that a test runs.
 
 ``python -m tests.loaded_lineal DESCRIPTOR``, for :mod:`tests.lineal_process`. Loading Python,
 the libraries and all plug-ins is most of what a command costs. What it does is the same, with the
@@ -12,6 +13,7 @@ import importlib
 import io
 import os
 import pickle
+import runpy
 import signal
 import socket
 import sys
@@ -21,12 +23,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAX_REQUEST_BYTES = 100_000
+_BUSES_AND_STORES = (
+    "lineal.bus.kafka.bus", "lineal.bus.aws.bus", "lineal.store.postgres.store", "lineal.store.s3",
+)  # fmt: skip
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Request(NamedTuple):
-    """A command; its standard input, output and error come with it as descriptors."""
+    """A program; its standard input, output and error come with it as descriptors."""
 
+    module: str
+    """As ``python -m`` runs it."""
     arguments: list[str]
     folder: str
     environment: dict[str, str]
@@ -39,8 +46,9 @@ def _load() -> None:
 
     for group in sorted(name for name in entry_points().groups if name.startswith("lineal.")):
         plugins(group)
-    for command in commands().values():
-        importlib.import_module(command.target.partition(":")[0])
+    targets = [command.target.partition(":")[0] for command in commands().values()]
+    for module in (*targets, *_BUSES_AND_STORES):
+        importlib.import_module(module)
 
 
 def _next_command(control: socket.socket) -> Request | None:
@@ -92,7 +100,7 @@ def _become(request: Request) -> None:
     time.tzset()
     _standard_streams()
     sys.path[0] = request.folder
-    sys.argv = ["lineal", *request.arguments]
+    sys.argv = [request.module, *request.arguments]
 
 
 def main() -> None:
@@ -109,9 +117,10 @@ def main() -> None:
     gc.freeze()
     if (request := _next_command(control)) is not None:
         _become(request)
-        from lineal_cli.main import main as lineal
-
-        lineal()
+        if request.module in sys.modules:
+            sys.modules[request.module].main()
+        else:
+            runpy.run_module(request.module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -34,6 +33,7 @@ from lineal.stages.runner import RunnerSettings, StageRunner
 from lineal.stages.topics import stage_topics
 from lineal_schemas.envelope import RawEvent, decode, first_event
 from lineal_schemas.payload import Payload
+from tests.lineal_process import LinealProcess
 
 PATIENCE_SECONDS = 180.0
 """How long a condition is waited for before the scenario has failed."""
@@ -108,8 +108,10 @@ class WorkerProcess:
         program: Sequence[str] = ("tests.conformance.worker",),
     ) -> None:
         order = {"settings": settings.model_dump(mode="json"), "stage": stage, "options": options}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *program, json.dumps(order)],
+        module, *arguments = program
+        self._process = LinealProcess[bytes](
+            [*arguments, json.dumps(order)],
+            module=module,
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
         )

@@ -45,6 +45,9 @@ _MAX_SIDE = 1600
 _DETECTION_SIDE = 800
 """Pixels of the longer side of the image in which lines are looked for. 1280 finds no more, and
 takes 200 MB more."""
+_MIN_SIDE = 8
+"""Pixels. What is lower, or narrower, holds no letters, and RapidOCR enlarges it to 30 pixels and
+makes a square of it: gigabytes for a long line."""
 _NARROW, _WIDE = frozenset("iljI.,:;'|!()[]tfr1"), frozenset("mwMW@%&")
 
 
@@ -145,6 +148,8 @@ def recognize(gray: Gray) -> list[DetectedWord]:
         small = np.asarray(
             cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
+    if min(small.shape) < _MIN_SIDE:
+        return []
     tesseract.release_engines()
     found = _engine()(cv2.cvtColor(small, cv2.COLOR_GRAY2BGR))
     release_memory()

@@ -58,7 +58,9 @@ def found_at(values: np.ndarray) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("cycle", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize(
+    "cycle", [3.0, *(pytest.param(each, marks=pytest.mark.long) for each in (0.0, 1.0))]
+)
 def test_a_month_of_days_and_nights_is_no_drift(cycle: float) -> None:
     assert found_at(weather(30 * 24, cycle=cycle)) == []
 

@@ -28,7 +28,13 @@ def lines(letters: int, ground: int, *, black: str = "") -> Image.Image:
 
 
 @pytest.mark.parametrize(
-    ("letters", "ground"), [(222, 255), (240, 255), (125, 150), (120, 0), (255, 0), (75, 40)]
+    ("letters", "ground"),
+    [
+        (240, 255),
+        (125, 150),
+        (75, 40),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in ((222, 255), (120, 0), (255, 0))),
+    ],
 )
 def test_a_page_of_faint_or_light_letters_is_read(
     letters: int, ground: int, as_file: AsFile, read_file: ReadFile

@@ -48,6 +48,7 @@ def test_a_long_page_is_read_in_bands_as_well_as_at_once(
         assert size == pytest.approx(1_850 / 820, rel=0.01)
 
 
+@pytest.mark.long
 def test_what_is_too_large_for_bands_is_doubtful(
     strip: Image.Image, as_file: SaveFile, read_file: ReadFile, scan_pdf: Callable[..., bytes]
 ) -> None:
@@ -71,6 +72,7 @@ def test_a_page_on_its_side_is_read_at_once(
     assert "redfox" in read.text and "brownbee" in read.text
 
 
+@pytest.mark.long
 def test_what_was_scrolled_down_is_as_wide_as_a_page(
     draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
 ) -> None:

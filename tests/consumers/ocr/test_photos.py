@@ -26,7 +26,10 @@ def character_errors(text: str, truth: str) -> float:
 
 @pytest.mark.parametrize(
     ("paper", "seed"),
-    [("letter", 102), pytest.param("letter", 106, marks=pytest.mark.long), ("receipt", 103)],
+    [
+        *(pytest.param("letter", seed, marks=pytest.mark.long) for seed in (102, 106)),
+        ("receipt", 103),
+    ],
 )
 def test_a_sheet_photographed_at_an_angle_is_read(
     paper: Paper, seed: int, tmp_path: Path, read_file: ReadFile
@@ -43,6 +46,7 @@ def test_a_sheet_photographed_at_an_angle_is_read(
         assert read.assembled.pdf is not None
 
 
+@pytest.mark.long
 def test_lines_beside_a_white_panel_are_not_cut_away(
     draw_page: DrawPage, as_file: SaveFile, read_file: ReadFile
 ) -> None:

@@ -109,6 +109,17 @@ def test_a_page_in_letters_that_it_does_not_know_is_left_to_tesseract(
     assert not rapidocr.reads("rus") and not rapidocr.reads("ara+eng")
 
 
+def test_a_line_of_pixels_is_not_given_to_an_engine_that_makes_a_square_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """RapidOCR took two gigabytes for an image of 3,000 pixels."""
+    given = []
+    monkeypatch.setattr(rapidocr, "_engine", lambda: given.append)
+    assert rapidocr.recognize(np.zeros((1, 3000), np.uint8)) == []
+    assert rapidocr.recognize(np.zeros((20, 20_000), np.uint8)) == []
+    assert given == []
+
+
 def word(text: str, left: float, top: float = 0, new_line: bool = False) -> DetectedWord:
     return DetectedWord(text, 0.9, left, top, left + 10 * len(text), top + 20, new_line, False)
 

@@ -33,7 +33,16 @@ def recall(text: str, truth: str) -> float:
     return len(wanted & set(re.findall(r"\w{3,}", text.lower()))) / len(wanted)
 
 
-@pytest.mark.parametrize("name", ["linn.png", "ccitt.pdf", "jbig2.pdf", "skew.pdf"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "skew.pdf",
+        *(
+            pytest.param(each, marks=pytest.mark.long)
+            for each in ("linn.png", "ccitt.pdf", "jbig2.pdf")
+        ),
+    ],
+)
 def test_a_brochure_is_read_from_every_kind_of_scan(
     name: str, real_file: Callable[[str], Path], read_file: ReadFile
 ) -> None:
@@ -43,6 +52,7 @@ def test_a_brochure_is_read_from_every_kind_of_scan(
     assert read.page.doubts == ()
 
 
+@pytest.mark.long
 def test_all_four_directions_give_the_same_page(
     real_file: Callable[[str], Path], read_file: ReadFile
 ) -> None:

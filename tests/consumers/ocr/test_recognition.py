@@ -263,11 +263,11 @@ def test_a_jpeg_without_its_end_marker_is_read(
     ("dpi", "turn"),
     [
         (200, 90),
-        (200, 180),
+        pytest.param(200, 180, marks=pytest.mark.long),
         (200, 270),
         pytest.param(600, 90, marks=pytest.mark.long),
         pytest.param(600, 180, marks=pytest.mark.long),
-        (600, 270),
+        pytest.param(600, 270, marks=pytest.mark.long),
     ],
 )
 def test_a_short_letter_that_lies_on_its_side_reads_as_when_upright(

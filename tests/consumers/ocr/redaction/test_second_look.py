@@ -44,16 +44,25 @@ def letter(file: Path, image: Image.Image, place: tuple[int, int, int, int]) -> 
     [
         pytest.param(picture(244, 255), (72, 560, WIDTH, HEIGHT), id="pale"),
         pytest.param(
-            picture(0, 255).rotate(90, expand=True), (450, 300, HEIGHT, WIDTH), id="upwards"
+            picture(0, 255).rotate(90, expand=True),
+            (450, 300, HEIGHT, WIDTH),
+            id="upwards",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             picture(0, 255).rotate(270, expand=True), (450, 300, HEIGHT, WIDTH), id="downwards"
         ),
-        pytest.param(picture(0, 255, spaced=True), (72, 560, 450, HEIGHT), id="spaced"),
+        pytest.param(
+            picture(0, 255, spaced=True),
+            (72, 560, 450, HEIGHT),
+            id="spaced",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             picture(0, 255, spaced=True).rotate(90, expand=True),
             (500, 200, HEIGHT, 450),
             id="upwards-spaced",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             picture(0, 255, spaced=True).rotate(270, expand=True),
