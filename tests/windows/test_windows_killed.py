@@ -80,13 +80,15 @@ async def test_windows_are_the_same_after_kills_and_a_replay(bus: EmbeddedBusUnd
 
     async with bus.open() as runtime:
         await runtime.bus.create_topic(ViewsDue.type)
-        await publish(runtime, *viewed)
+        # The rest comes when one was killed: a worker that nothing holds up may be done before.
+        await publish(runtime, *viewed[:60])
         worker, killed = start(), False
         async with asyncio.timeout(PATIENCE_SECONDS):
             while results(live := await events_on(runtime, ViewsCounted.type)) != expected:
                 if live and not killed:
                     worker.send(signal.SIGKILL)  # wherever it is just now
                     killed = True
+                    await publish(runtime, *viewed[60:])
                 if not worker.running:
                     assert len(workers) < 6, "they end for another reason"
                     worker = start()

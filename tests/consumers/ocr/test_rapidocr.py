@@ -113,7 +113,7 @@ def test_a_line_of_pixels_is_not_given_to_an_engine_that_makes_a_square_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """RapidOCR took two gigabytes for an image of 3,000 pixels."""
-    given = []
+    given: list[object] = []
     monkeypatch.setattr(rapidocr, "_engine", lambda: given.append)
     assert rapidocr.recognize(np.zeros((1, 3000), np.uint8)) == []
     assert rapidocr.recognize(np.zeros((20, 20_000), np.uint8)) == []
