@@ -19,10 +19,17 @@ from lineal_producers.mqtt.connection import Received
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.reading import DeviceMessage, WrappedEvent, read_message
 from lineal_producers.mqtt.records import GROUP, Recorder
-from lineal_producers.mqtt.rejections import Malformed, NotAllowed, RejectedMessage, Rejections
+from lineal_producers.mqtt.rejections import (
+    DeviceMismatch,
+    Malformed,
+    NotAllowed,
+    RejectedMessage,
+    Rejections,
+)
 from lineal_producers.mqtt.settings import MqttSettings
 from lineal_producers.mqtt.talk import TalkMessage
 from lineal_producers.mqtt.trim import trim
+from lineal_schemas.anomalies import AnomalyEvent, FaultRecognised
 from lineal_schemas.envelope import RawEvent, now_us, schema_uri
 from lineal_schemas.ids import device_session_id
 from lineal_schemas.media_types import JSON_MEDIA_TYPE
@@ -125,7 +132,10 @@ class MessageIngest:
             if isinstance(message, RejectedMessage):
                 self._reject(received, topic, message, prepared)
             elif message is not None:
-                self._take(message, received.payload, prepared)
+                try:
+                    self._take(message, received.payload, prepared)
+                except RejectedMessage as error:
+                    self._reject(received, topic, error, prepared)
                 if self.missed_something and received.retained and isinstance(message, DeviceBirth):
                     prepared.acked[message.device, message.boot_id] = _EVERYTHING
         prepared.outputs = [
@@ -241,12 +251,10 @@ class MessageIngest:
     def _ingest_event(self, message: WrappedEvent, data: bytes, prepared: Prepared) -> None:
         wrapper, payload = message
         device = wrapper.device
-        position = self._positions.boot(device, wrapper.boot_id).events
-        verdict = position.take(wrapper.event_seq, wrapper.event_seq)
+        boot = self._positions.boot(device, wrapper.boot_id)
+        verdict = boot.events.take(wrapper.event_seq, wrapper.event_seq)
         if not prepared.acknowledge(device, wrapper.boot_id, _EVENTS, verdict.kind):
             return
-        event = _event(payload, wrapper.event_id, payload_bytes(payload))
-        attributes: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
         if verdict.kind == "hole":
             # the device's disk was full, or its outbox damaged: events have no gap of their own
             correlation_id = f"device:{device}"
@@ -258,6 +266,13 @@ class MessageIngest:
             }
             record = self._recorder.record(correlation_id, kind="gap", attributes=missing)
             prepared.records.append(record)
+        if isinstance(payload, AnomalyEvent):
+            boot.anomaly = payload.anomaly_id
+        elif isinstance(payload, FaultRecognised) and payload.anomaly_id != boot.anomaly:
+            # its number is taken all the same: what comes behind it is not to wait
+            raise DeviceMismatch("a fault of an anomaly that this device did not open last")
+        event = _event(payload, wrapper.event_id, payload_bytes(payload))
+        attributes: dict[str, int | str] = {"boot": wrapper.boot_id, "event": wrapper.event_seq}
         record = self._recorder.record(
             f"device:{device}", inputs=[data], outputs=[event], attributes=attributes
         )

@@ -42,6 +42,8 @@ class Boot:
 
     readings: Sequence
     events: Sequence
+    anomaly: str | None = None
+    """The id of the anomaly that its events were about last."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,8 @@ class DevicePosition:
         self.status, self.session = fields["status"], fields["session"]
         for boot_id, (seq, event) in fields["boots"].items():
             self.boots[boot_id] = self.new_boot(seq, event)
+        for boot_id, anomaly in fields.get("anomalies", {}).items():
+            self.boots[boot_id].anomaly = anomaly
 
     def row(self, at: int) -> bytes:
         """As it is kept, at a time in microseconds since the Unix epoch."""
@@ -70,9 +74,9 @@ class DevicePosition:
             name: [b.readings.acked_through, b.events.acked_through]
             for name, b in self.boots.items()
         }
-        return orjson.dumps(
-            {"boots": boots, "status": self.status, "session": self.session, "at": at}
-        )
+        row = {"boots": boots, "status": self.status, "session": self.session, "at": at}
+        anomalies = {name: b.anomaly for name, b in self.boots.items() if b.anomaly is not None}
+        return orjson.dumps({**row, "anomalies": anomalies} if anomalies else row)
 
     def new_boot(self, seq: int = 0, event: int = 0) -> Boot:
         """The streams of a boot that are on the bus up to these numbers."""

@@ -11,12 +11,14 @@ from lineal_producers.mqtt.rejections import DeviceMismatch, Malformed, NotAllow
 from lineal_producers.mqtt.talk import TalkMessage
 from lineal_schemas.anomalies import (
     AnomalyClosed,
+    AnomalyEvent,
     AnomalyOpened,
     AnomalyUpdated,
     FaultRecognised,
 )
 from lineal_schemas.conversations import DeviceUtterance
 from lineal_schemas.deployments import DeploymentJobUpdated
+from lineal_schemas.ids import anomaly_id, job_id
 from lineal_schemas.payload import Payload, UnknownPayload, parse_payload
 from lineal_schemas.photos import PhotoCaptured
 from lineal_schemas.telemetry import (
@@ -68,9 +70,35 @@ def read_message(name: str, device: str, payload: bytes, max_bytes: int) -> Devi
     speaker = message.wrapper.device if isinstance(message, WrappedEvent) else message.device
     if speaker != device:
         raise DeviceMismatch("a device speaks for another one")
-    if isinstance(message, WrappedEvent) and getattr(message.payload, "device", None) != device:
-        raise DeviceMismatch("a device sends an event of another one")
+    if isinstance(message, WrappedEvent):
+        if getattr(message.payload, "device", None) != device:
+            raise DeviceMismatch("a device sends an event of another one")
+        _check_ids(device, *message)
     return message
+
+
+def _check_ids(device: str, wrapper: DeviceEvent, payload: Payload) -> None:
+    """Check the ids that an event names itself: they follow from what it is about, so none is
+    another device's or of another kind.
+
+    Of a ``fault.recognised`` nothing follows from the event alone: see
+    :meth:`lineal_producers.mqtt.ingest.MessageIngest`.
+
+    Raises:
+        DeviceMismatch: one is not what it should be.
+    """
+    if isinstance(payload, AnomalyEvent):
+        if payload.boot_id != wrapper.boot_id:
+            raise DeviceMismatch("an anomaly in readings of another boot than its own")
+        own = anomaly_id(device, payload.model.sha256, payload.boot_id, payload.first_seq)
+        if payload.anomaly_id != own:
+            raise DeviceMismatch("the id of the anomaly does not follow from its readings")
+    if isinstance(payload, DeploymentJobUpdated) and not _is_job_of(device, payload):
+        raise DeviceMismatch("the id of the job is none of this device")
+
+
+def _is_job_of(device: str, update: DeploymentJobUpdated) -> bool:
+    return update.job_id == job_id(update.rollout_id, device)
 
 
 def _parse(

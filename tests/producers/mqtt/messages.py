@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from lineal_producers.mqtt.connection import Received
 from lineal_schemas import mqtt_topics
-from lineal_schemas.anomalies import AnomalyOpened, Contribution
+from lineal_schemas.anomalies import AnomalyOpened, Contribution, FaultRecognised
+from lineal_schemas.deployments import DeploymentJobUpdated
+from lineal_schemas.ids import anomaly_id, job_id
 from lineal_schemas.models import ModelRef
 from lineal_schemas.payload import Payload, payload_bytes
 from lineal_schemas.photos import PhotoCaptured
@@ -65,15 +67,15 @@ def death(session: int = 1, *, device: str = "pump-1", boot: str = BOOT) -> Devi
     return DeviceDeath(device=device, boot_id=boot, session=session, reason="lost")
 
 
-def anomaly(*, device: str = "pump-1", detector: str = "device") -> AnomalyOpened:
+def anomaly(*, device: str = "pump-1", detector: str = "device", boot: str = BOOT) -> AnomalyOpened:
     return AnomalyOpened.model_validate(
         {
             "device": device,
-            "anomaly_id": "a",
+            "anomaly_id": anomaly_id(device, DIGEST, boot, 1),
             "detector": detector,
             "model": ModelRef(name="turbine", version=3, sha256=DIGEST),
             "threshold": 1.0,
-            "boot_id": BOOT,
+            "boot_id": boot,
             "first_seq": 1,
             "last_seq": 100,
             "wall_us": 1,
@@ -81,6 +83,20 @@ def anomaly(*, device: str = "pump-1", detector: str = "device") -> AnomalyOpene
             "contributions": (Contribution(feature="n", share=1.0),),
         }
     )
+
+
+def recognised(opened: AnomalyOpened, *, device: str = "pump-1") -> FaultRecognised:
+    return FaultRecognised(
+        device=device, anomaly_id=opened.anomaly_id, detector="device", model=opened.model,
+        fault="bearing", likeness=0.9, examples=1,
+    )  # fmt: skip
+
+
+def job_update(*, device: str = "pump-1", rollout: str = "r") -> DeploymentJobUpdated:
+    return DeploymentJobUpdated(
+        rollout_id=rollout, job_id=job_id(rollout, device), device=device, state="IN_PROGRESS",
+        expected_version=1, model=ModelRef(name="turbine", version=3, sha256=DIGEST), wall_us=1,
+    )  # fmt: skip
 
 
 def photo(*, device: str = "pump-1") -> PhotoCaptured:

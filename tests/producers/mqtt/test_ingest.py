@@ -24,7 +24,7 @@ from lineal_producers.mqtt.ingest import MessageIngest, Prepared, bridge_build
 from lineal_producers.mqtt.positions import Positions
 from lineal_producers.mqtt.records import Recorder
 from lineal_producers.mqtt.settings import MqttSettings
-from lineal_schemas.deployments import DeploymentJobUpdated
+from lineal_schemas.anomalies import AnomalyClosed, AnomalyOpened
 from lineal_schemas.envelope import RawEvent, decode
 from lineal_schemas.failures import DeadLetter, EventFailed
 from lineal_schemas.models import ModelPromoted
@@ -41,9 +41,11 @@ from tests.producers.mqtt.messages import (
     birth,
     death,
     gap,
+    job_update,
     photo,
     readings,
     received,
+    recognised,
     wrapped,
 )
 
@@ -227,6 +229,65 @@ async def test_an_anomaly_about_another_device_is_refused(ingesting: Taking) -> 
     assert [letter.error_class for letter in await ingesting.letters()] == ["DeviceMismatch"]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        anomaly().model_copy(update={"anomaly_id": anomaly(device="pump-2").anomaly_id}),
+        anomaly().model_copy(update={"anomaly_id": "pump-1.5"}),
+        anomaly().model_copy(update={"first_seq": 2}),
+        anomaly(boot="f" * 32),
+        AnomalyClosed(
+            **anomaly(device="pump-2").model_dump(exclude={"device", "score", "contributions"}),
+            device="pump-1", peak_score=2.0, reason="normal",
+        ),
+    ],
+    ids=["of another device", "of a photo", "of other readings", "of another boot", "closed"],
+)  # fmt: skip
+async def test_an_anomaly_has_the_id_that_follows_from_its_readings(
+    ingesting: Taking, said: AnomalyOpened | AnomalyClosed
+) -> None:
+    """Else a device could end, or take the place of, what another one is asked about."""
+    await ingesting.take(received(wrapped(said), "events"))
+    assert await ingesting.on(said.type) == []
+    assert [letter.error_class for letter in await ingesting.letters()] == ["DeviceMismatch"]
+
+
+async def test_a_device_reports_jobs_of_its_own_alone(ingesting: Taking) -> None:
+    of_another = job_update().model_copy(update={"job_id": job_update(device="pump-2").job_id})
+    await ingesting.take(
+        received(wrapped(job_update()), "jobs/update"),
+        received(wrapped(of_another, 2), "jobs/update"),
+        received(wrapped(job_update(device="pump-2"), 2), "jobs/update"),
+    )
+    [event] = await ingesting.on("deployment.job_updated")
+    assert decode(event).data == job_update()
+    assert {letter.error_class for letter in await ingesting.letters()} == {"DeviceMismatch"}
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["same bridge", "another bridge"])
+async def test_a_device_recognises_faults_of_its_newest_anomaly_alone(
+    runtime: Runtime, restarted: bool
+) -> None:
+    """Those of others are refused, once, and what comes behind them is taken."""
+    ingesting = Taking(runtime)
+    await ingesting.take(
+        received(wrapped(anomaly(device="pump-2"), device="pump-2"), "events", "pump-2"),
+        received(wrapped(anomaly()), "events"),
+    )
+    if restarted:
+        ingesting = Taking(runtime)
+    of_another = received(wrapped(recognised(anomaly(device="pump-2")), 2), "events")
+    own = received(wrapped(recognised(anomaly()), 3), "events")
+    prepared = await ingesting.take(of_another, own)
+    again = await ingesting.take(of_another, own)
+    [event] = await ingesting.on("fault.recognised")
+    assert decode(event).data == recognised(anomaly())
+    [letter] = await ingesting.letters()
+    assert letter.error_class == "DeviceMismatch"
+    assert (prepared.counts["refused"], again.counts["refused"]) == (1, 0)
+    assert ingesting.positions.boot("pump-1", BOOT).events.acked_through == 3
+
+
 async def test_a_device_sends_photos_of_its_own_alone(ingesting: Taking) -> None:
     await ingesting.take(
         received(wrapped(photo()), "events"),
@@ -335,15 +396,7 @@ async def test_device_events_are_taken_out_of_their_wrapper_once(ingesting: Taki
 
 
 async def test_events_of_both_topics_share_one_count(ingesting: Taking) -> None:
-    update = DeploymentJobUpdated(
-        rollout_id="r",
-        job_id="j",
-        device="pump-1",
-        state="IN_PROGRESS",
-        expected_version=1,
-        model=anomaly().model,
-        wall_us=1,
-    )
+    update = job_update()
     prepared = await ingesting.take(
         received(wrapped(anomaly(), 1), "events"),
         received(wrapped(update, 3), "jobs/update"),
@@ -433,7 +486,7 @@ async def test_forty_boots_that_wait_at_once_come_twice_and_are_taken_once(
     """A crash loop while the bridge is away, and a broker that brings its queue again."""
     boots = [f"{number:032x}" for number in range(40)]
     queue = [received(readings(a, a + 1, boot=boot)) for boot in boots for a in (1, 3)]
-    queue += [received(wrapped(anomaly(), 1, boot=boot), "events") for boot in boots]
+    queue += [received(wrapped(anomaly(boot=boot), 1, boot=boot), "events") for boot in boots]
     ingesting = Taking(runtime)
     for begin in range(0, len(queue), 7):
         await ingesting.take(*queue[begin : begin + 7])

@@ -19,7 +19,7 @@ from lineal_schemas import mqtt_topics
 from lineal_schemas.payload import payload_bytes
 from tests.producers.mqtt.conftest import ACCESS, QUEUES
 from tests.producers.mqtt.device_double import DeviceDouble
-from tests.producers.mqtt.messages import anomaly, birth, readings, wrapped
+from tests.producers.mqtt.messages import anomaly, birth, death, readings, wrapped
 from tests.producers.mqtt.system import BridgeProcess
 from tests.services.missing import skipped_when_unavailable
 
@@ -64,6 +64,34 @@ def test_a_will_for_another_device_is_never_said(broker: Mosquitto, bridge: Brid
         pump.say(readings(1, 5, device="pump-2"))
         pump.wait_for_ack(5)
     assert bridge.count("device.birth") == 0
+
+
+def test_a_departure_is_said_by_the_device_that_leaves_alone(
+    broker: Mosquitto, bridge: BridgeProcess
+) -> None:
+    """Another one may know its boot and session, and may say so in every way that MQTT has: at
+    once, retained, as its last will, on its own topic, or by putting the connection off."""
+    bridge.start()
+    topic = mqtt_topics.device_topic("pump-2", "status")
+    forged = payload_bytes(death(device="pump-2"))
+    with device(broker, "pump-2") as pump:
+        pump.say(birth(device="pump-2"), "status", retain=True)
+        with stranger(broker, "pump-2", will=(topic, forged)) as client:
+            for retain in (False, True):
+                client.publish(topic, forged, 1, retain).wait_for_publish(20)
+                own = mqtt_topics.device_topic("pump-1", "status")
+                client.publish(own, forged, 1, retain).wait_for_publish(20)
+            connection = client.socket()
+            assert connection is not None
+            connection.close()  # without a farewell
+        pump.say(readings(1, 5, device="pump-2"))
+        pump.wait_for_ack(5)
+    bridge.until(lambda: bridge.count("dead.bridge"))
+    with device(broker) as other:
+        other.say(readings(1, 5))
+        other.wait_for_ack(5)
+    assert bridge.count("device.birth") == 1
+    assert bridge.count("device.death") == 0
 
 
 def test_a_retained_message_of_another_device_is_refused_at_each_start(
@@ -139,6 +167,7 @@ def test_properties_of_a_message_name_no_actor(broker: Mosquitto, bridge: Bridge
     said.UserProperty = [
         ("ce_actor", "user:root"), ("ce_source", "lineal:stage/detect"), ("ce_id", "forged"),
         ("ce_type", "model.promoted"), ("ce_mark", "x:y"), ("actor", "user:root"),
+        ("ce_causationid", "of-another"), ("ce_correlationid", "device:pump-2"),
     ]  # fmt: skip
     said.ContentType = "application/cloudevents+json"
     topic = mqtt_topics.device_topic("pump-1", "events")
@@ -149,9 +178,10 @@ def test_properties_of_a_message_name_no_actor(broker: Mosquitto, bridge: Bridge
     assert bridge.ids("anomaly.opened") == [wrapped(anomaly()).event_id]
     assert bridge.count("model.promoted") == 0
     rows: list[Any] = bridge._ask(
-        "SELECT DISTINCT actor, source FROM events WHERE type = 'anomaly.opened'"
+        "SELECT DISTINCT actor, source, causationid, correlationid FROM events "
+        "WHERE type = 'anomaly.opened'"
     )
-    assert rows == [("device:pump-1", "device:pump-1")]
+    assert rows == [("device:pump-1", "device:pump-1", None, "device:pump-1")]
 
 
 def test_without_a_certificate_nobody_connects(broker: Mosquitto) -> None:
