@@ -6,7 +6,8 @@ change would be an anomaly, and a fault that is smaller than it would be none.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,13 +24,29 @@ _NEARER = 0.25
 """Another point takes over when it is so much nearer (in squares), lest noise change it."""
 _PRIOR_READINGS = 20
 """What the training says of a point counts so much beside a device's own readings there."""
+_BACK_READINGS = 120
+"""A machine that has been at a point for so many readings is back there."""
+_MAX_ADDED = 8
+
+
+class _Added(NamedTuple):
+    """A point that was not learnt in training."""
+
+    beside: int
+    """The point that it was taken for before."""
+    for_good: bool
+    """Else it is in place of that one, until the machine is back there."""
+    differs: tuple[bool, ...]
+    """Per channel, whether its level there is another one than there."""
 
 
 class PointTracker:
     """The point of one device, and its levels at each.
 
     Of a point where it has not been yet the levels are those of the training, moved as far as those
-    are where it has been.
+    are where it has been. Further points can be added: for good, or for a state that nobody has
+    called normal. Such a one is forgotten when the machine is back: else a fault that had lasted
+    would be a point, and none when it recurs.
     """
 
     def __init__(self, known: KnownPoints, step: int) -> None:
@@ -40,6 +57,10 @@ class PointTracker:
         self._centres = np.array(known.centres)
         self.levels: Array = self._centres.copy()
         """Points × channels."""
+        self._added: list[_Added | None] = []
+        """Those behind the learnt ones; None: it was forgotten."""
+        self._back = 0
+        """Readings since the machine is back where a point stands in place of another."""
         self._blocks: list[int] = [0] * len(self.levels)
         self._visited: list[bool] = [False] * len(self.levels)
         self._current: int | None = None
@@ -69,7 +90,7 @@ class PointTracker:
     def place(self, rows: Array) -> tuple[Places, Moving]:
         """Where the next readings (rows × channels) are."""
         places, moving = np.empty(len(rows), np.int64), np.empty(len(rows), np.bool_)
-        levels = self.levels[:, self._switching]
+        levels = self._levels_to_compare()
         reach = self._known.reach
         low = (levels - reach * self._spread).min(axis=0)
         high = (levels + reach * self._spread).max(axis=0)
@@ -82,11 +103,113 @@ class PointTracker:
             moving[number] = False
             if (away[self._current] <= reach).all():
                 self._under_way = max(0, self._under_way - 1)
+                if self._added:
+                    self._note_return()
             elif self._under_way < self._known.transit and ((low <= row) & (row <= high)).all():
                 moving[number] = True
                 self._under_way += 1
             places[number] = self._current
+        if self._added:
+            self._find_switching()
         return places, moving
+
+    def place_again(self, rows: Array, places: Places, moving: Moving) -> None:
+        """Correct where readings were that came before a point was added: those that are there."""
+        here = self.current
+        spread, levels = self._spread, self.levels[:, self._switching]
+        values = rows[:, self._switching]
+        before = (((values - levels[places]) / spread) ** 2).sum(axis=1)
+        now = (((values - levels[here]) / spread) ** 2).sum(axis=1)
+        there = now < before
+        places[there], moving[there] = here, False
+
+    def add(self, level: Array, blocks: int, *, for_good: bool) -> bool:
+        """Add a point with this level, where the machine is now.
+
+        Args:
+            blocks: of readings that the level was learnt from.
+            for_good: a person has called the state normal.
+
+        Returns:
+            Whether it is another one than the present point, and there is room for it.
+        """
+        here, known = self.current, len(self._centres)
+        present = self._added[here - known] if here >= known else None
+        if not self._is_elsewhere(level, here):
+            if present is None or present.for_good or not for_good:
+                return False
+            self._added[here - known] = present._replace(for_good=True)
+            return True
+        beside = here if present is None or present.for_good else present.beside
+        number = self._put(level, blocks, beside, for_good=for_good)
+        if number is None:
+            return False
+        self._current, self._back = number, 0
+        return True
+
+    def adopt(self, other: PointTracker) -> None:
+        """Take over the points that people have called normal from the tracker of another model."""
+        for number, one in enumerate(other._added, len(other._centres)):
+            if one is None or not one.for_good:
+                continue
+            level = other.levels[number]
+            away = np.abs(level - self.levels)[:, self._switching] / self._spread
+            nearest = int((away**2).sum(axis=1).argmin())
+            if self._is_elsewhere(level, nearest):
+                self._put(level, other._blocks[number], nearest, for_good=True)
+
+    def _is_elsewhere(self, level: Array, point: int) -> bool:
+        away = np.abs(level - self.levels[point])[self._switching] / self._spread
+        return bool((away > self._known.reach).any())
+
+    def _put(self, level: Array, blocks: int, beside: int, *, for_good: bool) -> int | None:
+        """Add a point, without going there; its number, or None where there is no room."""
+        away = np.abs(level - self.levels[beside]) / np.array(self._known.spread)
+        differs = tuple((away > self._known.reach).tolist())
+        known, one = len(self._centres), _Added(beside, for_good, differs)
+        if None in self._added:
+            number = known + self._added.index(None)
+            self._added[number - known] = one
+            self.levels[number] = level
+            self._blocks[number] = blocks
+        elif len(self._added) < _MAX_ADDED:
+            number = len(self.levels)
+            self._added.append(one)
+            self.levels = np.vstack([self.levels, level])
+            self._blocks.append(blocks)
+            self._visited.append(True)
+        else:
+            return None
+        self._find_switching()
+        return number
+
+    def _note_return(self) -> None:
+        """Forget what stands in place of the present point, once the machine is back there."""
+        replaced = [
+            number
+            for number, one in enumerate(self._added)
+            if one is not None and not one.for_good and one.beside == self._current
+        ]
+        self._back = self._back + 1 if replaced else 0
+        if self._back < _BACK_READINGS:
+            return
+        for number in replaced:
+            self._added[number] = None
+        self._back = 0
+
+    def _find_switching(self) -> None:
+        """Find the channels whose level depends on the point, as these are now."""
+        differing = [one.differs for one in self._added if one is not None]
+        self._switching = np.any([self._known.switching, *differing], axis=0)
+        self._spread = np.array(self._known.spread)[self._switching]
+
+    def _levels_to_compare(self) -> Array:
+        """Points × switching channels. Those that were forgotten have the level of the first one,
+        which is found before them."""
+        levels: Array = self.levels[:, self._switching]
+        forgotten = [n for n, one in enumerate(self._added, len(self._centres)) if one is None]
+        levels[forgotten] = levels[0]
+        return levels
 
     def departures(self, rows: Array, places: Places, moving: Moving) -> Array:
         """How far readings are away from the levels of their points; none on the way."""
@@ -106,8 +229,10 @@ class PointTracker:
         Args:
             shared: a slow change, such as wear, which other points have as well.
         """
-        if not any(self._visited):
-            self._blocks = [max(1, _PRIOR_READINGS // self._step)] * len(self._blocks)
+        learnt = slice(0, len(self._centres))
+        if not any(self._visited[learnt]):
+            prior = max(1, _PRIOR_READINGS // self._step)
+            self._blocks[learnt] = [prior] * len(self._centres)
         here = self.current
         self._visited[here] = True
         self._blocks[here] = blocks
@@ -115,7 +240,7 @@ class PointTracker:
             self.levels += level - self.levels[here]
         self.levels[here] = level
         for point, visited in enumerate(self._visited):
-            if not visited:
+            if not visited and here < len(self._centres):
                 self.levels[point] = self._centres[point] + level - self._centres[here]
         self.levels[:, ~self._switching] = level[~self._switching]
 
@@ -127,8 +252,10 @@ class PointTracker:
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values from which :meth:`restore` goes on."""
+        added = {"added": self._added, "back": self._back} if self._added else {}
         return {
             "levels": encode_array(self.levels),
+            **added,
             "blocks": list(self._blocks),
             "visited": list(self._visited),
             "current": self._current,
@@ -142,8 +269,9 @@ class PointTracker:
             ValueError: it is damaged, or of other points.
             KeyError: something is missing in it.
         """
-        self.levels = decode_array(state["levels"], np.float64, self.levels.shape)
-        count = len(self.levels)
+        added = [None if one is None else _read_added(one) for one in state.get("added", ())]
+        count = len(self._centres) + len(added)
+        self.levels = decode_array(state["levels"], np.float64, (count, self.levels.shape[1]))
         current = state["current"]
         blocks, visited = list(map(int, state["blocks"])), list(map(bool, state["visited"]))
         if len(blocks) != count or len(visited) != count:
@@ -152,3 +280,10 @@ class PointTracker:
             raise ValueError("the snapshot is at a point that there is not")
         self._blocks, self._visited, self._current = blocks, visited, current
         self._under_way = int(state["under_way"])
+        self._added, self._back = added, int(state.get("back", 0))
+        self._find_switching()
+
+
+def _read_added(state: Sequence[Any]) -> _Added:
+    beside, for_good, differs = state
+    return _Added(int(beside), bool(for_good), tuple(map(bool, differs)))

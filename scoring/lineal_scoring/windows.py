@@ -148,7 +148,7 @@ class WindowStream:
         newest = slice(max(self._end - span, 0), self._end)
         if self._tracker is None:
             self._level = self._rows[newest].mean(axis=0)
-        else:
+        elif not self._add_point(newest, for_good=True):
             self._level = self._level + self._departures(newest).mean(axis=0)
         self._blocks = max(1, len(self._rows[newest]) // step)
         self._keep_level(shared=False)
@@ -157,6 +157,19 @@ class WindowStream:
         if baseline.points is not None and self._tracker is None:
             self._point, self._watched, self._accepted = None, [], True
             self._follow = np.array(baseline.follow)
+
+    def _add_point(self, newest: slice, *, for_good: bool) -> bool:
+        """Take the newest readings for a point of their own, where they are of none; see
+        :meth:`PointTracker.add`."""
+        assert self._tracker is not None
+        level = self._rows[newest].mean(axis=0)
+        blocks = max(1, (newest.stop - newest.start) // self.preparation.step)
+        if not self._tracker.add(level, blocks, for_good=for_good):
+            return False
+        here = slice(0, self._end)
+        self._tracker.place_again(self._rows[here], self._places[here], self._moving[here])
+        self._level = self._tracker.level.copy()
+        return True
 
     def hold(self) -> None:
         """A person calls the open anomaly a fault: a state that lasts is no normal one."""
@@ -174,6 +187,8 @@ class WindowStream:
             return
         rows, filled = self._unlearned
         self._unlearned = None
+        if held and self._stays_elsewhere():
+            return
         weight: float | Array = max(self._weight, 1.0 / (self._blocks + 1))
         if held:
             weight = weight * self._shares_during_anomaly(len(rows))
@@ -190,6 +205,21 @@ class WindowStream:
         self._level = self._level + weight * (mean - self._level)
         self._blocks += 1
         self._keep_level(shared=not held)
+
+    def _stays_elsewhere(self) -> bool:
+        """Whether an anomaly has lasted long enough to be the new normal, at another point than
+        those that are known: the levels of these are left as they are."""
+        baseline = self.preparation.baseline
+        assert baseline is not None
+        if (hold := baseline.hold) is None or self._tracker is None or self._is_fault:
+            return False
+        if self._held_readings <= hold.accept_after:
+            return False
+        newest = slice(max(self._end - hold.span, 0), self._end)
+        if not self._add_point(newest, for_good=False):
+            return False
+        self._blocks = self._tracker.blocks
+        return True
 
     def _keep_level(self, *, shared: bool) -> None:
         if self._tracker is not None:
@@ -356,6 +386,8 @@ class WindowStream:
             and (old.known == new.known)
         )
         if other._tracker is not None and not same:
+            if self._tracker is not None:
+                other._tracker.adopt(self._tracker)
             other._find_place(kept)
             return other
         if other._tracker is not None and self._tracker is not None:

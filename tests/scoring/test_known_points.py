@@ -17,7 +17,7 @@ from lineal_scoring.alarm import Closed, Opened, Transition
 from lineal_scoring.machine import Channel, Machine
 from lineal_scoring.model import ScoringModel
 from lineal_scoring.preparation import Preparation
-from lineal_scoring.scorer import DeviceScorer
+from lineal_scoring.scorer import Answer, DeviceScorer
 
 CHANNELS = ("pressure", "flow")
 FAULTS = (2100, 4000, 5900, 7700)
@@ -55,6 +55,14 @@ def model(points: int = 2) -> bytes:
     asked = ReadingsModel(**model_settings(machine))
     wanted = training_settings(asked, "pca")
     return train(wanted, [pump(4000, 1, points)], [pump(2000, 2, points)]).data
+
+
+@cache
+def other_model() -> bytes:
+    """Another of the same machine."""
+    machine = Machine(name="pump", devices=("*",), channels={name: Channel() for name in CHANNELS})
+    wanted = training_settings(ReadingsModel(**model_settings(machine)), "pca")
+    return train(wanted, [pump(4000, 5)], [pump(2000, 6)]).data
 
 
 def said(readings: np.ndarray, data: bytes, portion: int = 60) -> list[Transition]:
@@ -138,6 +146,88 @@ def test_a_model_that_knows_points_takes_over_from_one_that_knows_none() -> None
     restored = DeviceScorer.restored(slot, scorer.snapshot())
     assert restored.push(readings[3500:4500], 3500)[1] == scorer.push(readings[3500:4500], 3500)[1]
     assert restored.snapshot() == scorer.snapshot()
+
+
+class Pump:
+    """Readings that are scored with people who look at anomalies."""
+
+    def __init__(self, readings: np.ndarray) -> None:
+        self.scorer = DeviceScorer(ScoringModel(model()))
+        self._readings = readings
+        self._next = 0
+
+    def run(self, rows: int, *, answers: bool = False) -> list[Transition]:
+        """Score the next readings; with ``answers`` an anomaly is called normal after 100."""
+        changes: list[Transition] = []
+        for begin in range(self._next, self._next + rows, 10):
+            if self._next > 0 and begin % 70 == 0:
+                model_of_device = self.scorer.model
+                self.scorer = DeviceScorer.restored(model_of_device, self.scorer.snapshot())
+            first_seq = self.scorer.anomaly.first_seq
+            if answers and first_seq is not None and begin - first_seq > 100:
+                changes += self.scorer.answer(Answer(first_seq, True, begin))
+            changes += self.scorer.push(self._readings[begin : begin + 10], begin)[1]
+        self._next += rows
+        return changes
+
+
+def windows_in_alarm(changes: list[Transition]) -> int:
+    return sum(change.windows for change in changes if isinstance(change, Closed))
+
+
+def stays(*stages: float, each: int = 900) -> np.ndarray:
+    """A pump that is at each of these stages for a while."""
+    random = np.random.default_rng(3)
+    stage = np.convolve(np.repeat(stages, each), np.ones(6) / 6)[: len(stages) * each]
+    noise = random.standard_normal((len(stage), 2)) * (0.05, 0.5)
+    return np.stack([4 + 1.5 * stage, 30 + 12 * stage], axis=1) + noise
+
+
+@pytest.mark.parametrize("third", [0.5, 2.0], ids=["between", "beyond"])
+def test_a_third_point_is_one_when_a_person_calls_it_normal(third: float) -> None:
+    """From then on it is gone to and left without a word, faults there are found, and the levels of
+    the others are as they were."""
+    readings = stays(0, 1, third, 0, third, 1, third, 0, 1)
+    readings[6 * 900 + 300 : 6 * 900 + 700] += (0.45, -4)
+    pump = Pump(readings)
+    assert windows_in_alarm(pump.run(1800)) < 10
+    learning = pump.run(900, answers=True)
+    assert any(isinstance(change, Opened) for change in learning)
+    assert windows_in_alarm(learning) < 200
+    assert windows_in_alarm(pump.run(2700)) < 15
+    fault = pump.run(900)
+    assert any(isinstance(change, Opened) for change in fault)
+    assert 200 < windows_in_alarm(fault) < 500
+    assert windows_in_alarm(pump.run(1800)) < 10
+
+
+def test_a_third_point_that_nobody_calls_normal_leaves_the_others_as_they_are() -> None:
+    """It is in alarm for as long as a state that lasts, and each time anew: else a fault that had
+    lasted would be none when it comes again."""
+    pump = Pump(stays(0, 1, 2, 0, 1, 2, 1))
+    assert windows_in_alarm(pump.run(1800)) < 10
+    for there, back in ((900, 1800), (900, 900)):
+        lasting = pump.run(there)
+        assert 550 < windows_in_alarm(lasting) < 700
+        assert not pump.scorer.anomaly.is_open
+        assert windows_in_alarm(pump.run(back)) < 10
+
+
+def test_what_people_called_normal_outlives_the_next_model() -> None:
+    from lineal_scoring.slot import ModelSlot
+
+    readings = stays(0, 1, 2, 0, 2)
+    slot = ModelSlot(ScoringModel(model()))
+    scorer = DeviceScorer(slot)
+    scorer.push(readings[:2000], 0)
+    first_seq = scorer.anomaly.first_seq
+    assert first_seq is not None
+    scorer.answer(Answer(first_seq, True, 2000))
+    scorer.push(readings[2000:3000], 2000)
+    slot.swap(ScoringModel(other_model()))
+    changes = scorer.push(readings[3000:], 3000)[1]
+    assert not scorer.anomaly.is_open
+    assert windows_in_alarm(changes) < 15
 
 
 def test_what_has_no_points_is_given_none() -> None:
