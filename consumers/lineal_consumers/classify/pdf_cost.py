@@ -44,6 +44,7 @@ _FREE_UNPACKED = 64 << 20
 _UNPACKED_PER_BYTE = 20
 _MAX_ANNOTATIONS = 20_000
 """Of one page: each is an object of the page."""
+_MAX_STATES = 100
 _ANNOTATION_OPERATORS = 20
 """What showing an annotation costs beside what its appearance draws."""
 
@@ -125,8 +126,12 @@ class _Content:
             appearances = annotation.get("/AP")
             if isinstance(appearances, pikepdf.Dictionary):
                 normal = appearances.get("/N")
-                if isinstance(normal, pikepdf.Stream):
-                    total += self._cost(normal, 1)
+                # One for each state that the annotation can be in, or one.
+                one = isinstance(normal, pikepdf.Dictionary)
+                states = list(normal.values())[:_MAX_STATES] if one else [normal]
+                total += sum(
+                    self._cost(stream, 1) for stream in states if isinstance(stream, pikepdf.Stream)
+                )
             if total > self._limits.document:
                 break
         return total
