@@ -75,6 +75,7 @@ REJECTIONS = (
     ),
     N_("the PDF has no pages"),
     N_("the PDF has %(pages)s pages, at most %(most)s are read"),
+    N_("the PDF is encrypted in a way that cannot be opened"),
     N_("the PDF is encrypted: it can only be opened with its password"),
     N_("the PDF is cut off: its end is missing"),
     N_("the PDF is damaged: it cannot be opened"),

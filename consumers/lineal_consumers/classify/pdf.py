@@ -7,7 +7,6 @@ wrappers would double that on documents of thousands of pages.
 from __future__ import annotations
 
 import ctypes
-import io
 import logging
 import mmap
 import re
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lineal.stages import Reject
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
+from lineal_catalog.file_formats.pdf_document import open_document
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_layers import has_hidden_layers, has_layers
 from lineal_catalog.file_formats.pdf_letters import (
@@ -33,18 +33,14 @@ from lineal_consumers.classify.plan import PagePlan
 from lineal_consumers.classify.text_layer import Layer, grade, may_be_miscoded, reads_like_language
 
 if TYPE_CHECKING:
-    import pikepdf
     from pypdfium2 import PdfDocument
 
 _OBJECT = re.compile(rb"\d\s+\d+\s+obj\b")
 _TAIL_BYTES = 1 << 20
 """What is looked at behind trailing zeros for the file's end."""
-_ENCRYPTION, _OTHER_KEY = re.compile(rb"/Encrypt(?=[\s<])"), b"/Ignored"
-"""Of the trailer, and a name of the same length."""
-_MAX_COPIED = 64 << 20
-"""Bytes of a file with encrypted attachments."""
 _LOOP = "Loop detected in /Pages"
 """What qpdf says of a page tree that contains itself."""
+_OTHERWISE_ENCRYPTED = "the PDF is encrypted in a way that cannot be opened"
 _SAMPLES = 48
 """Characters a page that are asked whether their font says what they are."""
 SCANNED_COVERAGE = 0.5
@@ -108,11 +104,17 @@ def _why_not(path: Path) -> str:
         with pikepdf.open(path, suppress_warnings=True) as document:
             if len(document.pages) == 0:
                 return "the PDF has no pages"
+            if document.is_encrypted:
+                # What it permits was changed, which qpdf only warns of.
+                return _OTHERWISE_ENCRYPTED
     except pikepdf.PasswordError:
         return "the PDF is encrypted: it can only be opened with its password"
     except pikepdf.PdfError as error:
         if _LOOP in str(error):
             return "the PDF is damaged: its page tree contains itself"
+        if "encryption" in str(error):
+            # For holders of certificates, by a scheme that someone sells, or a later revision.
+            return _OTHERWISE_ENCRYPTED
     if _cut_off(path, repaired=True):
         return "the PDF is cut off: its end is missing"
     return "the PDF is damaged: it cannot be opened"
@@ -157,18 +159,12 @@ def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
 
     logging.getLogger("pikepdf").setLevel(logging.CRITICAL)
     try:
-        with _open_with_qpdf(path) as document:
+        with open_document(path) as document:
             check_cost(document, path.stat().st_size, config.pdf_operators)
             names: dict[tuple[int, int], bool] = {}
             hides = has_hidden_layers(document)
             found = {
-                index: _Otherwise(
-                    shows_patterned_text(page.obj),
-                    has_inconsistent_font(page.obj, names),
-                    has_damaged_stream(page.obj),
-                    hides and has_layers(page.obj),
-                    tuple(find_fonts(page.obj)),
-                )
+                index: _look_at_objects(page.obj, names, hides)
                 for index, page in enumerate(document.pages)
             }
             return {index: one for index, one in found.items() if any(one)}
@@ -179,22 +175,20 @@ def _check_objects(path: Path, config: ClassifyConfig) -> dict[int, _Otherwise]:
     return {}
 
 
-def _open_with_qpdf(path: Path) -> pikepdf.Pdf:
-    """A PDF that PDFium has opened; of one that asks for a password only its attachments are
-    encrypted, and it is opened as if nothing were.
-
-    Raises:
-        PdfError, PasswordError: qpdf cannot open it.
-    """
+def _look_at_objects(page: Any, names: dict[tuple[int, int], bool], hides: bool) -> _Otherwise:
+    """What a page (a dictionary of pikepdf) shows otherwise; nothing where qpdf cannot read it."""
     import pikepdf
 
     try:
-        return pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True)
-    except pikepdf.PasswordError:
-        if path.stat().st_size > _MAX_COPIED:
-            raise
-        plain = _ENCRYPTION.sub(_OTHER_KEY, path.read_bytes())
-        return pikepdf.open(io.BytesIO(plain), suppress_warnings=True, inherit_page_attributes=True)
+        return _Otherwise(
+            shows_patterned_text(page),
+            has_inconsistent_font(page, names),
+            has_damaged_stream(page),
+            hides and has_layers(page),
+            tuple(find_fonts(page)),
+        )
+    except pikepdf.PdfError:
+        return _NOTHING
 
 
 def _page_plan(

@@ -7,13 +7,10 @@ A dynamic form's pages are made by Adobe's programs when they open it; the file'
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lineal_consumers.ocr.pdf_files import open_pdf
+from lineal_consumers.ocr.pdf_files import open_objects, open_pdf
 from lineal_schemas.results import KeyValue, Page
-
-if TYPE_CHECKING:
-    pass
 
 SHELL = "the form is dynamic XFA: its pages are not in the file, only the values filled in"
 _DATA = "{http://www.xfa.org/schema/xfa-data/1.0/}data"
@@ -53,15 +50,17 @@ def _read(path: str) -> tuple[list[tuple[str, str]], bool]:
     from defusedxml.common import DefusedXmlException  # type: ignore[import-untyped]
     from defusedxml.ElementTree import ParseError, fromstring  # type: ignore[import-untyped]
 
+    document = open_objects(path)
+    if document is None:
+        return [], True
     try:
-        with pikepdf.open(path, suppress_warnings=True) as pdf:
-            form = pdf.Root.get("/AcroForm")
-            if not isinstance(form, pikepdf.Dictionary):
-                return [], False
-            rendering = bool(pdf.Root.get("/NeedsRendering", False))
-            dynamic = rendering or not form.get("/Fields")
-            data = _packets(form.get("/XFA"))
-    except (pikepdf.PdfError, pikepdf.PasswordError):
+        form = document.Root.get("/AcroForm")
+        if not isinstance(form, pikepdf.Dictionary):
+            return [], False
+        rendering = bool(document.Root.get("/NeedsRendering", False))
+        dynamic = rendering or not form.get("/Fields")
+        data = _packets(form.get("/XFA"))
+    except pikepdf.PdfError:
         return [], True
     try:
         root = fromstring(data)

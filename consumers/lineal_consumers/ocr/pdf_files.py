@@ -1,4 +1,4 @@
-"""Keeps a process's last PDF open, so that consecutive parts of a document do not open it again.
+"""Keeps a process's last PDF open, so that consecutive pages of a document do not open it again.
 
 pdfium is not thread-safe; each worker process has its own document and reads one page at a time.
 """
@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lineal.stages import Reject
+from lineal_catalog.file_formats.pdf_document import open_document
 
 if TYPE_CHECKING:
+    import pikepdf
     import pypdfium2 as pdfium
 
 _open: tuple[str, pdfium.PdfDocument] | None = None
+_objects: tuple[str, pikepdf.Pdf | None] | None = None
 
 
 def open_pdf(path: str) -> pdfium.PdfDocument:
@@ -39,12 +43,46 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
     return document
 
 
+def open_objects(path: str) -> pikepdf.Pdf | None:
+    """The same document as objects of qpdf, kept open as long; None where qpdf cannot open it,
+    which is stricter than PDFium."""
+    import pikepdf
+
+    global _objects
+    if _objects is not None and _objects[0] == path:
+        return _objects[1]
+    _close_objects()
+    try:
+        document = open_document(Path(path))
+    except (pikepdf.PdfError, pikepdf.PasswordError):
+        document = None
+    _objects = (path, document)
+    return document
+
+
+def page_objects(path: str, number: int) -> pikepdf.Dictionary | None:
+    """Page ``number`` (from 1) as a dictionary with the attributes that it inherits; None where
+    qpdf does not have it."""
+    document = open_objects(path)
+    if document is None or number > len(document.pages):
+        return None
+    return document.pages[number - 1].obj
+
+
 def close_pdf() -> None:
     """Close the document kept open, if there is one."""
     global _open
     if _open is not None:
         _open[1].close()
         _open = None
+    _close_objects()
+
+
+def _close_objects() -> None:
+    global _objects
+    if _objects is not None and _objects[1] is not None:
+        _objects[1].close()
+    _objects = None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ character are read again.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
@@ -21,13 +21,19 @@ from lineal_consumers.ocr.form_fields import FormField
 from lineal_consumers.ocr.layout import Line, PositionedWord
 from lineal_consumers.ocr.page_geometry import seen_from_user_space
 from lineal_consumers.ocr.page_images import Region
+from lineal_consumers.ocr.pdf_files import open_objects, page_objects
 from lineal_consumers.ocr.reading_order import in_reading_order
 from lineal_consumers.ocr.writing_direction import as_if_across, as_seen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pikepdf
     import pypdfium2 as pdfium
 
     from lineal_consumers.ocr.page_raster import Raster
+
+T = TypeVar("T")
 
 _EVEN = 3
 """Steps of gray within which paper is blank."""
@@ -73,36 +79,18 @@ def find_drawn_text(page: pdfium.PdfPage) -> list[Region]:
 def find_patterned_text(path: str, number: int, page: pdfium.PdfPage) -> list[Region]:
     """All of page ``number`` (from 1) where it paints with patterns that show text: what they fill
     is not told."""
-    import pikepdf
-
-    try:
-        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            patterned = shows_patterned_text(document.pages[number - 1].obj)
-    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
-        return []
+    patterned = _ask(path, number, shows_patterned_text, False)
     return [Region(0, 0, *page.get_size())] if patterned else []
 
 
 def may_call_letters_others(path: str, number: int) -> bool:
     """Whether a font of page ``number`` (from 1) contradicts itself."""
-    import pikepdf
-
-    try:
-        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            return has_inconsistent_font(document.pages[number - 1].obj, {})
-    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
-        return False
+    return _ask(path, number, lambda objects: has_inconsistent_font(objects, {}), False)
 
 
 def find_other_letters(path: str, number: int, page: pdfium.PdfPage) -> frozenset[str]:
     """The letters and figures of page ``number`` (from 1) that a font may draw as others."""
-    import pikepdf
-
-    try:
-        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            fonts = find_fonts(document.pages[number - 1].obj)
-    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
-        return frozenset()
+    fonts = _ask(path, number, find_fonts, [])
     seen: dict[FontKey, Evidence] = {}
     layer = page.get_textpage()
     look_at_fonts(page.pdf, page, layer, fonts, seen)
@@ -112,24 +100,28 @@ def find_other_letters(path: str, number: int, page: pdfium.PdfPage) -> frozense
 
 def has_damaged_contents(path: str, number: int) -> bool:
     """Whether a part of what page ``number`` (from 1) draws cannot be unpacked."""
-    import pikepdf
-
-    try:
-        with pikepdf.open(path, suppress_warnings=True) as document:
-            return has_damaged_stream(document.pages[number - 1].obj)
-    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
-        return False
+    return _ask(path, number, has_damaged_stream, False)
 
 
 def has_switched_off(path: str, number: int) -> bool:
     """Whether a part of page ``number`` (from 1) may be on a layer that is switched off."""
+    document = open_objects(path)
+    return (
+        document is not None
+        and has_hidden_layers(document)
+        and _ask(path, number, has_layers, False)
+    )
+
+
+def _ask(path: str, number: int, question: Callable[[pikepdf.Dictionary], T], otherwise: T) -> T:
+    """What the objects of a page say, or ``otherwise`` where qpdf cannot read them."""
     import pikepdf
 
     try:
-        with pikepdf.open(path, suppress_warnings=True, inherit_page_attributes=True) as document:
-            return has_hidden_layers(document) and has_layers(document.pages[number - 1].obj)
-    except (pikepdf.PdfError, pikepdf.PasswordError, IndexError):
-        return False
+        objects = page_objects(path, number)
+        return otherwise if objects is None else question(objects)
+    except pikepdf.PdfError:
+        return otherwise
 
 
 def find_hidden_words(lines: list[Line], raster: Raster) -> list[Region]:

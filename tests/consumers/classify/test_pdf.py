@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
+from typing import Literal
 
 import pikepdf
 import pytest
@@ -188,8 +190,10 @@ def test_junk_before_the_header_is_no_problem(inspect, pdf_of_pages, show_text):
         assert inspect(junk + page).kind == "pdf"
 
 
-def test_a_pdf_that_asks_for_no_password_is_read(inspect, pdf_of_pages, show_text):
-    assert inspect(_encrypted(pdf_of_pages([show_text()]), user="")).kind == "pdf"
+@pytest.mark.parametrize("revision", [4, 5, 6])
+def test_a_pdf_that_asks_for_no_password_is_read(inspect, pdf_of_pages, show_text, revision):
+    data = _encrypted(pdf_of_pages([show_text()]), user="", revision=revision)
+    assert inspect(data).plan[0].method == "text-layer"
 
 
 def test_a_pdf_whose_attachments_alone_are_encrypted_is_read(inspect, pdf_of_pages, show_text):
@@ -221,9 +225,40 @@ def test_an_update_that_is_cut_off_is_rejected(inspect, pdf_of_pages, show_text)
         inspect(data + b"5 0 obj\n<</Type/Page/Parent 2 0 R>>\nendobj\n6 0 obj\n<</Len")
 
 
-def test_an_encrypted_pdf_is_rejected(inspect, pdf_of_pages, show_text):
-    with pytest.raises(Reject, match="encrypted"):
-        inspect(_encrypted(pdf_of_pages([show_text()]), user="secret"))
+@pytest.mark.parametrize("revision", [4, 5, 6])
+def test_an_encrypted_pdf_is_rejected(inspect, pdf_of_pages, show_text, revision):
+    with pytest.raises(Reject, match="only be opened with its password"):
+        inspect(_encrypted(pdf_of_pages([show_text()]), user="secret", revision=revision))
+
+
+@pytest.mark.parametrize(
+    ("user", "stated", "other"),
+    [
+        ("", b"/Standard", b"/Licensed"),  # a handler that someone sells
+        ("secret", b"/R 6", b"/R 7"),  # ISO/TS 32003
+        ("", b"/Perms", b"/Parms"),
+        ("", b"/P -1028", b"/P -1280"),  # permits something else than was encrypted
+    ],
+)
+def test_a_pdf_that_is_encrypted_otherwise_is_not_called_damaged(
+    inspect, pdf_of_pages, show_text, user, stated, other
+):
+    data = _encrypted(pdf_of_pages([show_text()]), user=user, revision=6)
+    assert stated in data
+    with pytest.raises(Reject, match="encrypted in a way that cannot be opened"):
+        inspect(data.replace(stated, other))
+
+
+def test_a_pdf_for_holders_of_a_certificate_is_rejected_as_encrypted(
+    inspect, pdf_of_pages, show_text
+):
+    to_whom = (
+        b"/Encrypt<</Filter/Adobe.PubSec/SubFilter/adbe.pkcs7.s5/V 5/Length 256"
+        b"/CF<</C<</CFM/AESV3/Recipients[(a)]>>>>/StmF/C/StrF/C>>/ID[<5a><5a>]"
+    )
+    data = pdf_of_pages([show_text()])
+    with pytest.raises(Reject, match="encrypted in a way that cannot be opened"):
+        inspect(data.replace(b"trailer\n<<", b"trailer\n<<" + to_whom))
 
 
 def test_a_pdf_without_pages_is_rejected(inspect, pdf_of_objects):
@@ -319,8 +354,10 @@ def _with_encrypted_attachments(data: bytes) -> bytes:
     return data.replace(b"trailer\n<<", b"trailer\n<<" + encrypt)
 
 
-def _encrypted(data: bytes, user: str) -> bytes:
+def _encrypted(data: bytes, user: str, revision: Literal[4, 5, 6]) -> bytes:
     out = io.BytesIO()
-    with pikepdf.open(io.BytesIO(data)) as document:
-        document.save(out, encryption=pikepdf.Encryption(owner="owner", user=user))
+    with warnings.catch_warnings(), pikepdf.open(io.BytesIO(data)) as document:
+        warnings.simplefilter("ignore")  # revision 5 is a draft that is not to be used any more
+        how = pikepdf.Encryption(owner="owner", user=user, R=revision)
+        document.save(out, encryption=how)
     return out.getvalue()

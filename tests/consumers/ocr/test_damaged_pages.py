@@ -114,6 +114,27 @@ def test_text_on_a_layer_that_is_switched_off_is_read_and_a_doubt(
     assert [doubt.reasons for doubt in doubts] == ([(HIDDEN_LAYER,)] if off else [])
 
 
+def test_looking_at_the_objects_of_pages_opens_the_file_once(
+    read_pdf: ReadPdf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pikepdf.open(
+        io.BytesIO(changed(lambda *at: on_a_layer(*at, off=True, form=False)))
+    ) as pdf:
+        pdf.pages.extend([pdf.pages[0]] * 3)
+        pdf.save(out := io.BytesIO())
+    opened: list[object] = []
+    open_pdf = pikepdf.open
+
+    def open_and_count(*file: Any, **options: Any) -> pikepdf.Pdf:
+        opened.extend(file)
+        return open_pdf(*file, **options)
+
+    monkeypatch.setattr(pikepdf, "open", open_and_count)
+    _, doubts = read_pdf(out.getvalue())
+    assert len(doubts) == 4
+    assert len(opened) == 2  # to see how its pages are read, and to read them
+
+
 @pytest.mark.parametrize("part", [0.5, 1.0])
 def test_contents_that_are_cut_off_are_a_doubt(read_pdf: ReadPdf, part: float) -> None:
     """And those without the sum at their end, which some programs leave out, are none."""
