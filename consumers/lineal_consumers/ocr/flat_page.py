@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr.form_fields import FormField, form_fields, typed_notes
+from lineal_consumers.ocr.hidden_notes import read_hidden_notes
 from lineal_consumers.ocr.page_account import find_media
 from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.pdf_files import open_page
@@ -29,8 +30,8 @@ class FlatPage(NamedTuple):
 
     page: pdfium.PdfPage
     fields: list[FormField]
-    """The filled ones, and typed notes without an appearance, which no viewer but the one that made
-    them shows."""
+    """The filled ones, typed notes without an appearance, which no viewer but the one that made
+    them shows, and what hidden annotations say."""
     media: list[Region]
     """Where something is played."""
 
@@ -45,6 +46,7 @@ def open_flat_page(path: str, number: int) -> Iterator[FlatPage]:
     """
     with open_page(path, number) as page:
         fields = [*form_fields(page), *typed_notes(page)]
+        fields += read_hidden_notes(path, number, page, fields)
         media = find_media(page)
         if not _draws_annotations(page):
             yield FlatPage(page, fields, media)

@@ -20,9 +20,9 @@ _TAG = re.compile("<[^>]*>")
 _MAX_OPTIONS = 1_000
 """Of a field, that are asked whether they are chosen."""
 
-FieldState = Literal["shown", "apart", "conflicting"]
-"""Whether the page should show the value: it should; it need not (of a hidden field, a button, a
-note); it is a box that is ticked in one of the two alone."""
+FieldState = Literal["shown", "apart", "conflicting", "hidden"]
+"""Whether the page should show the value: it should; it need not (of a button, a note); it is a box
+that is ticked in one of the two alone; it does not, and nothing beside the page does."""
 
 
 class FormField(NamedTuple):
@@ -71,8 +71,8 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
 
 
 def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]:
-    """What was typed onto a page and has no appearance, and the comments on it, which viewers show
-    beside the page: fields without a name.
+    """What was typed onto a page and has no appearance, the comments on it, which viewers show
+    beside the page, and what is hidden of both: fields without a name.
 
     Args:
         drawn: give what was typed onto it and has an appearance instead.
@@ -92,10 +92,8 @@ def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]
                 continue
             normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
             shown = raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
-            if (kind == raw.FPDF_ANNOT_FREETEXT and shown) != drawn:
-                continue
-            hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
-            if raw.FPDFAnnot_GetFlags(annotation) & hidden:
+            hidden = _is_hidden(annotation)
+            if (kind == raw.FPDF_ANNOT_FREETEXT and shown and not hidden) != drawn:
                 continue
             typed = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
             if not typed:
@@ -105,7 +103,8 @@ def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]
                 raw.FPDFAnnot_GetRect(annotation, rect)
                 box = seen.box(rect.left, rect.bottom, rect.right, rect.top)
                 popup = kind == raw.FPDF_ANNOT_POPUP
-                (popups if popup else notes).append(FormField("", typed, *box))
+                state: FieldState = "hidden" if hidden else "apart"
+                (popups if popup else notes).append(FormField("", typed, *box, state))
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
     # A window that belongs to a comment may say it once more.
@@ -158,9 +157,8 @@ def _value(form: object, annotation: object) -> str:
 def _state(form: object, annotation: object) -> FieldState:
     import pypdfium2.raw as raw
 
-    hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
-    if raw.FPDFAnnot_GetFlags(annotation) & hidden:
-        return "apart"
+    if _is_hidden(annotation):
+        return "hidden"
     kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
     if kind == raw.FPDF_FORMFIELD_CHECKBOX:
         stored = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"V"))
@@ -168,6 +166,13 @@ def _state(form: object, annotation: object) -> FieldState:
         return "conflicting" if stored and (stored != "Off") != ticked else "apart"
     written = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX)
     return "shown" if kind in written else "apart"
+
+
+def _is_hidden(annotation: object) -> bool:
+    import pypdfium2.raw as raw
+
+    hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
+    return bool(raw.FPDFAnnot_GetFlags(annotation) & hidden)
 
 
 def _text(function: Callable[..., int], form: object, annotation: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lineal_consumers.ocr.hidden import HIDDEN_LAYER, OUTSIDE, UNSEEN
+from lineal_consumers.ocr.hidden import HIDDEN_LAYER, HIDDEN_TEXT, OUTSIDE, UNSEEN
 from lineal_consumers.ocr.page_account import (
     MEDIA,
     find_tiny_words,
@@ -39,6 +39,7 @@ DAMAGED = "a part of what the page draws is damaged: it cannot be unpacked"
 TOO_MUCH = "drawing the page takes too long: only its text layer was read"
 _THINNEST = 1.0
 """Points; a page with a shorter side shows nothing."""
+_MAX_PLACES = 50
 _MAX_PICTURE_BYTES = 256 << 20
 """Of one picture, decoded: what is drawn from more is not drawn."""
 
@@ -68,6 +69,7 @@ def read_pdf_page(
                 text, made = _layer_page(page, _layer(page), fields, number, offset)
             if fields:
                 made = _with_conflicts(made, page, fields)
+            made = _with_places(made, HIDDEN_TEXT, _hidden(fields), *page.get_size())
             made = _with_places(made, MEDIA, media, *page.get_size())
     except (pdfium.PdfiumError, ZeroDivisionError):
         return make_unreadable_page(number, offset, plan.method)
@@ -233,6 +235,15 @@ def _with_lacking(made: Page, lines: list[Line], lacking: list[Region]) -> Page:
         )
     ]
     return _with_places(made, LACKING, unread, made.width, made.height)
+
+
+def _hidden(fields: list[FormField]) -> list[tuple[float, float, float, float]]:
+    """The boxes of what annotations have that are not shown."""
+    return [
+        (field.left, field.top, field.right, field.bottom)
+        for field in fields
+        if field.state == "hidden"
+    ][:_MAX_PLACES]
 
 
 def _with_conflicts(made: Page, page: pdfium.PdfPage, fields: list[FormField]) -> Page:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+
 import pikepdf
 import pytest
-from pikepdf import Array, Dictionary, Name
+from pikepdf import Array, Dictionary, Name, String
 from reportlab.pdfgen.canvas import Canvas
 
-from lineal_consumers.ocr.hidden import OUTSIDE, UNSEEN
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT, OUTSIDE, UNSEEN
 from lineal_consumers.ocr.page_account import MEDIA
-from tests.consumers.ocr.conftest import ReadPdf
+from tests.consumers.ocr.conftest import DrawPage, ReadPdf
 from tests.consumers.ocr.pdf_drawing import PROSE, typed, written
 from tests.consumers.ocr.test_damaged_pages import changed
 
@@ -97,3 +100,117 @@ def test_films_sounds_and_models_are_named(kind: str, read_pdf: ReadPdf) -> None
     assert doubt.reasons == (MEDIA,)
     (place,) = doubt.places
     assert (place.left, place.top, place.width) == pytest.approx((0.1, 0.5, 0.4), abs=0.01)
+
+
+FLAGGED = {"hidden": 1 << 1, "no-view": 1 << 5}
+ANNOTATION = {"Type": Name.Annot, "Rect": [60, 390, 360, 420]}
+HELVETICA = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
+
+
+def appearance(pdf: pikepdf.Pdf, text: str = SECRET) -> pikepdf.Stream:
+    drawn = pdf.make_stream(f"BT /F 12 Tf 2 5 Td ({text}) Tj ET".encode())
+    drawn.update(
+        Dictionary(
+            Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 300, 30],
+            Resources=Dictionary(Font=Dictionary(F=HELVETICA)),
+        )
+    )  # fmt: skip
+    return drawn
+
+
+def stamp(pdf: pikepdf.Pdf) -> Dictionary:
+    return Dictionary(**ANNOTATION, Subtype=Name.Stamp, AP=Dictionary(N=appearance(pdf)))
+
+
+def typed_onto_it(pdf: pikepdf.Pdf) -> Dictionary:
+    made = Dictionary(**ANNOTATION, Subtype=Name.FreeText, Contents=String(SECRET))
+    made.AP = Dictionary(N=appearance(pdf))
+    return made
+
+
+def without_appearance(pdf: pikepdf.Pdf) -> Dictionary:
+    return Dictionary(**ANNOTATION, Subtype=Name.FreeText, Contents=String(SECRET))
+
+
+def comment(pdf: pikepdf.Pdf) -> Dictionary:
+    return Dictionary(**ANNOTATION, Subtype=Name.Text, Contents=String(SECRET))
+
+
+def unknown(pdf: pikepdf.Pdf) -> Dictionary:
+    return Dictionary(**ANNOTATION, Subtype=Name("/Mine"), AP=Dictionary(N=appearance(pdf)))
+
+
+def one_of_states(pdf: pikepdf.Pdf) -> Dictionary:
+    states = Dictionary(Yes=appearance(pdf), Off=pdf.make_stream(b""))
+    return Dictionary(**ANNOTATION, Subtype=Name.Widget, AS=Name.Off, AP=Dictionary(N=states))
+
+
+def field(pdf: pikepdf.Pdf) -> Dictionary:
+    made = Dictionary(**ANNOTATION, Subtype=Name.Widget, FT=Name.Tx, T=String("note"))
+    made.V, made.AP = String(SECRET), Dictionary(N=appearance(pdf))
+    return made
+
+
+MAKE_ANNOTATIONS = [
+    stamp, typed_onto_it, without_appearance, comment, unknown, one_of_states, field,
+]  # fmt: skip
+
+
+def annotated(make: Callable[[pikepdf.Pdf], Dictionary], flags: int) -> bytes:
+    def change(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        annotation = pdf.make_indirect(make(pdf))
+        annotation.F = flags
+        page.obj.Annots = Array([annotation])
+        if annotation.Subtype == Name.Widget:
+            fields = Dictionary(Font=Dictionary(F=HELVETICA))
+            pdf.Root.AcroForm = Dictionary(Fields=Array([annotation]), DR=fields)
+
+    return changed(change)
+
+
+@pytest.mark.parametrize("flag", FLAGGED)
+@pytest.mark.parametrize("make", MAKE_ANNOTATIONS)
+def test_what_hidden_annotations_say_is_read_once_and_doubted_where_it_is(
+    make: Callable[[pikepdf.Pdf], Dictionary], flag: str, read_pdf: ReadPdf
+) -> None:
+    result, doubts = read_pdf(annotated(make, FLAGGED[flag]))
+    assert PROSE[0] in result.text
+    assert " ".join(result.text.split()).count(SECRET) == 1
+    (doubt,) = doubts
+    assert doubt.reasons == (HIDDEN_TEXT,)
+    assert all(0.45 < place.top < 0.55 for place in doubt.places)
+
+
+@pytest.mark.parametrize("make", [stamp, typed_onto_it, comment, field])
+def test_what_annotations_show_is_read_without_a_doubt(
+    make: Callable[[pikepdf.Pdf], Dictionary], read_pdf: ReadPdf
+) -> None:
+    result, doubts = read_pdf(annotated(make, 1 << 2))
+    assert " ".join(result.text.split()).count(SECRET) == 1
+    assert not doubts
+
+
+def test_what_hidden_annotations_of_a_scan_say_is_read(
+    read_pdf: ReadPdf, scan_pdf: Callable[..., bytes], draw_page: DrawPage
+) -> None:
+    with pikepdf.open(io.BytesIO(scan_pdf(draw_page()))) as pdf:
+        annotation = pdf.make_indirect(stamp(pdf))
+        annotation.F, annotation.Rect = FLAGGED["hidden"], [60, 10, 360, 40]
+        pdf.pages[0].obj.Annots = Array([annotation])
+        out = io.BytesIO()
+        pdf.save(out)
+    result, doubts = read_pdf(out.getvalue())
+    assert "committee" in result.text
+    assert SECRET in " ".join(result.text.split())
+    assert [doubt.reasons for doubt in doubts] == [(HIDDEN_TEXT,)]
+
+
+def test_a_hidden_annotation_of_no_size_is_read(read_pdf: ReadPdf) -> None:
+    def make(pdf: pikepdf.Pdf) -> Dictionary:
+        made = field(pdf)
+        made.Rect = [0, 0, 0, 0]
+        return made
+
+    result, doubts = read_pdf(annotated(make, FLAGGED["hidden"]))
+    assert SECRET in " ".join(result.text.split())
+    assert [doubt.reasons for doubt in doubts] == [(HIDDEN_TEXT,)]

@@ -1,0 +1,169 @@
+"""Reads what the hidden annotations of a PDF page would draw: nobody sees it, and the file has it.
+
+Source: ISO 32000-1, 12.5.3 (flags), 12.5.5 (appearance streams).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lineal_consumers.ocr.form_fields import FormField
+from lineal_consumers.ocr.pdf_files import page_objects
+from lineal_consumers.ocr.text_layer import text_layer_lines
+
+if TYPE_CHECKING:
+    import pikepdf
+    import pypdfium2 as pdfium
+
+    from lineal_consumers.ocr.layout import Line
+
+_HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
+_PRINTED = 1 << 2
+_GEOMETRY = ("/MediaBox", "/CropBox", "/Rotate", "/UserUnit")
+_APART = ("/Link", "/Popup")
+_MAX_ANNOTATIONS = 20_000
+_MAX_STATES = 20
+"""Appearances of one annotation: of a box that is ticked, and that is not."""
+
+
+def read_hidden_notes(
+    path: str, number: int, page: pdfium.PdfPage, known: list[FormField]
+) -> list[FormField]:
+    """The lines that hidden annotations of page ``number`` (from 1) would draw, as fields without
+    a name.
+
+    Args:
+        known: the values and comments of such annotations, which are not given again.
+    """
+    import pikepdf
+    import pypdfium2 as pdfium
+
+    if not _has_hidden(page):
+        return []
+    try:
+        drawn = _draw_alone(path, number)
+    except (pikepdf.PdfError, ValueError, TypeError):
+        return []
+    if drawn is None:
+        return []
+    try:
+        lines = _lines(drawn)
+    except pdfium.PdfiumError:
+        return []
+    notes = []
+    for line in lines:
+        text = " ".join(word.text for word in line.words)
+        note = FormField("", text, *_box(line), "hidden")
+        if not any(_says(other, note) for other in known):
+            notes.append(note)
+    return notes
+
+
+def _has_hidden(page: pdfium.PdfPage) -> bool:
+    import pypdfium2.raw as raw
+
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        hidden = raw.FPDFAnnot_GetFlags(annotation) & (_HIDDEN | _NO_VIEW)
+        raw.FPDFPage_CloseAnnot(annotation)
+        if hidden:
+            return True
+    return False
+
+
+def _draw_alone(path: str, number: int) -> bytes | None:
+    """A PDF of a page of the same size on which the hidden annotations are shown, and nothing else
+    is; None where none draws anything."""
+    import pikepdf
+
+    page = page_objects(path, number)
+    annotations = page.get("/Annots") if page is not None else None
+    if page is None or not isinstance(annotations, pikepdf.Array):
+        return None
+    with pikepdf.new() as alone:
+        shown = [
+            alone.make_indirect(annotation)
+            for index in range(min(len(annotations), _MAX_ANNOTATIONS))
+            for annotation in _shown(alone, annotations[index])
+        ]
+        if not shown:
+            return None
+        drawn = pikepdf.Dictionary(Type=pikepdf.Name.Page, Annots=pikepdf.Array(shown))
+        for key in _GEOMETRY:
+            if (value := page.get(key)) is not None:
+                drawn[key] = _as_number(value)
+        drawn.Contents = alone.make_stream(b" ")
+        alone.pages.append(pikepdf.Page(alone.make_indirect(drawn)))
+        out = io.BytesIO()
+        alone.save(out)
+        return out.getvalue()
+
+
+def _as_number(value: Any) -> Any:
+    import pikepdf
+
+    return [float(each) for each in value] if isinstance(value, pikepdf.Array) else value
+
+
+def _shown(alone: pikepdf.Pdf, annotation: Any) -> Iterator[pikepdf.Dictionary]:
+    """A hidden annotation as one that shows itself, once for each of its states."""
+    import pikepdf
+
+    if not isinstance(annotation, pikepdf.Dictionary) or annotation.get("/Subtype") in _APART:
+        return
+    flags, rect = annotation.get("/F"), annotation.get("/Rect")
+    if not isinstance(flags, int) or not flags & (_HIDDEN | _NO_VIEW):
+        return
+    appearances = annotation.get("/AP")
+    normal = appearances.get("/N") if isinstance(appearances, pikepdf.Dictionary) else None
+    if not isinstance(rect, pikepdf.Array) or normal is None:
+        return
+    states = [normal] if isinstance(normal, pikepdf.Stream) else list(normal.values())
+    for stream in states[:_MAX_STATES]:
+        if isinstance(stream, pikepdf.Stream):
+            yield pikepdf.Dictionary(
+                Type=pikepdf.Name.Annot,
+                Subtype=pikepdf.Name.Stamp,
+                Rect=_as_number(rect),
+                F=_PRINTED,
+                AP=pikepdf.Dictionary(N=alone.copy_foreign(stream)),
+            )
+
+
+def _lines(drawn: bytes) -> list[Line]:
+    import pypdfium2 as pdfium
+    import pypdfium2.raw as raw
+
+    document = pdfium.PdfDocument(drawn)
+    try:
+        page = document[0]
+        flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+        if flattened == raw.FLATTEN_SUCCESS:
+            page.close()
+            page = document[0]
+        try:
+            return text_layer_lines(page)
+        finally:
+            page.close()
+    finally:
+        document.close()
+
+
+def _box(line: Line) -> tuple[float, float, float, float]:
+    return (
+        min(word.left for word in line.words),
+        min(word.top for word in line.words),
+        max(word.right for word in line.words),
+        max(word.bottom for word in line.words),
+    )
+
+
+def _says(field: FormField, note: FormField) -> bool:
+    """Whether a field says what an appearance in its box does."""
+    x, y = (note.left + note.right) / 2, (note.top + note.bottom) / 2
+    inside = field.left - 2 <= x <= field.right + 2 and field.top - 2 <= y <= field.bottom + 2
+    return inside and "".join(note.value.split()) in "".join(field.value.split())
