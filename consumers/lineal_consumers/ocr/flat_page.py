@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from lineal_consumers.ocr.form_fields import FormField, form_fields, typed_notes
-from lineal_consumers.ocr.hidden_notes import read_hidden_notes
+from lineal_consumers.ocr.hidden_notes import find_hidden_notes, read_hidden_notes
 from lineal_consumers.ocr.page_account import find_media
 from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.pdf_files import open_page
@@ -45,14 +45,15 @@ def open_flat_page(path: str, number: int) -> Iterator[FlatPage]:
         Reject: the whole file cannot be read.
     """
     with open_page(path, number) as page:
-        fields = [*form_fields(page), *typed_notes(page)]
-        fields += read_hidden_notes(path, number, page, fields)
+        hidden = find_hidden_notes(path, number, page)
+        fields = [*form_fields(page, hidden), *typed_notes(page, hidden)]
+        fields += read_hidden_notes(path, number, hidden, fields)
         media = find_media(page)
         if not _draws_annotations(page):
             yield FlatPage(page, fields, media)
             return
-        said, drawn = _words(page), typed_notes(page, drawn=True)
-    with _flattened(path, number) as page:
+        said, drawn = _words(page), typed_notes(page, hidden, drawn=True)
+    with _flattened(path, number, hidden) as page:
         if len(said - _words(page)) <= _MOST_LOST * len(said):
             yield FlatPage(page, fields, media)
             return
@@ -73,20 +74,23 @@ def _words(page: pdfium.PdfPage) -> set[str]:
 def _draws_annotations(page: pdfium.PdfPage) -> bool:
     import pypdfium2.raw as raw
 
-    apart = (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP)
+    normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
     for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
         annotation = raw.FPDFPage_GetAnnot(page, index)
         if not annotation:
             continue
         kind = raw.FPDFAnnot_GetSubtype(annotation)
+        draws = kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP) or (
+            kind == raw.FPDF_ANNOT_LINK and raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
+        )
         raw.FPDFPage_CloseAnnot(annotation)
-        if kind not in apart:
+        if draws:
             return True
     return False
 
 
 @contextmanager
-def _flattened(path: str, number: int) -> Iterator[pdfium.PdfPage]:
+def _flattened(path: str, number: int, hidden: frozenset[int]) -> Iterator[pdfium.PdfPage]:
     """The page in a document of its own, which the flattening changes."""
     import pypdfium2 as pdfium
     import pypdfium2.raw as raw
@@ -97,6 +101,11 @@ def _flattened(path: str, number: int) -> Iterator[pdfium.PdfPage]:
             # Gives fields that have none the appearance a viewer would.
             document.init_forms()
         page = document[number - 1]
+        for index in hidden:
+            # PDFium draws what is on a layer that is switched off.
+            annotation = raw.FPDFPage_GetAnnot(page, index)
+            raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_HIDDEN)
+            raw.FPDFPage_CloseAnnot(annotation)
         flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
         if flattened == raw.FLATTEN_SUCCESS:
             page.close()

@@ -37,10 +37,14 @@ class FormField(NamedTuple):
     state: FieldState = "apart"
 
 
-def form_fields(page: pdfium.PdfPage) -> list[FormField]:
+def form_fields(page: pdfium.PdfPage, hidden: frozenset[int] = frozenset()) -> list[FormField]:
     """The filled fields of a page, and boxes whose tick is not their value, in the order they are
     stored; checked boxes have the value of their state (often ``Yes``), choices the words that are
-    shown for them. Needs the document's form environment."""
+    shown for them. Needs the document's form environment.
+
+    Args:
+        hidden: the places of the annotations that are not shown.
+    """
     import pypdfium2.raw as raw
 
     form = page.formenv
@@ -56,7 +60,7 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
             if raw.FPDFAnnot_GetSubtype(annotation) != raw.FPDF_ANNOT_WIDGET:
                 continue
             value = _value(form, annotation) or _rich_text(annotation, b"RV")
-            state = _state(form, annotation)
+            state: FieldState = "hidden" if index in hidden else _state(form, annotation)
             if not value and state != "conflicting":
                 continue
             name = _text(raw.FPDFAnnot_GetFormFieldAlternateName, form, annotation)
@@ -70,11 +74,14 @@ def form_fields(page: pdfium.PdfPage) -> list[FormField]:
     return fields
 
 
-def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]:
+def typed_notes(
+    page: pdfium.PdfPage, hidden: frozenset[int] = frozenset(), *, drawn: bool = False
+) -> list[FormField]:
     """What was typed onto a page and has no appearance, the comments on it, which viewers show
     beside the page, and what is hidden of both: fields without a name.
 
     Args:
+        hidden: the places of the annotations that are not shown.
         drawn: give what was typed onto it and has an appearance instead.
     """
     import pypdfium2.raw as raw
@@ -92,8 +99,8 @@ def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]
                 continue
             normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
             shown = raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
-            hidden = _is_hidden(annotation)
-            if (kind == raw.FPDF_ANNOT_FREETEXT and shown and not hidden) != drawn:
+            shown = shown and index not in hidden
+            if (kind == raw.FPDF_ANNOT_FREETEXT and shown) != drawn:
                 continue
             typed = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
             if not typed:
@@ -103,7 +110,7 @@ def typed_notes(page: pdfium.PdfPage, *, drawn: bool = False) -> list[FormField]
                 raw.FPDFAnnot_GetRect(annotation, rect)
                 box = seen.box(rect.left, rect.bottom, rect.right, rect.top)
                 popup = kind == raw.FPDF_ANNOT_POPUP
-                state: FieldState = "hidden" if hidden else "apart"
+                state: FieldState = "hidden" if index in hidden else "apart"
                 (popups if popup else notes).append(FormField("", typed, *box, state))
         finally:
             raw.FPDFPage_CloseAnnot(annotation)
@@ -157,8 +164,6 @@ def _value(form: object, annotation: object) -> str:
 def _state(form: object, annotation: object) -> FieldState:
     import pypdfium2.raw as raw
 
-    if _is_hidden(annotation):
-        return "hidden"
     kind = raw.FPDFAnnot_GetFormFieldType(form, annotation)
     if kind == raw.FPDF_FORMFIELD_CHECKBOX:
         stored = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"V"))
@@ -166,13 +171,6 @@ def _state(form: object, annotation: object) -> FieldState:
         return "conflicting" if stored and (stored != "Off") != ticked else "apart"
     written = (raw.FPDF_FORMFIELD_TEXTFIELD, raw.FPDF_FORMFIELD_COMBOBOX)
     return "shown" if kind in written else "apart"
-
-
-def _is_hidden(annotation: object) -> bool:
-    import pypdfium2.raw as raw
-
-    hidden = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
-    return bool(raw.FPDFAnnot_GetFlags(annotation) & hidden)
 
 
 def _text(function: Callable[..., int], form: object, annotation: object) -> str:

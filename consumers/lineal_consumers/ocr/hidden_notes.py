@@ -5,12 +5,14 @@ Source: ISO 32000-1, 12.5.3 (flags), 12.5.5 (appearance streams).
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from lineal_catalog.file_formats.pdf_layers import find_hidden_layers, is_hidden_by_layer
 from lineal_consumers.ocr.form_fields import FormField
-from lineal_consumers.ocr.pdf_files import page_objects
+from lineal_consumers.ocr.pdf_files import open_objects, page_objects
 from lineal_consumers.ocr.text_layer import text_layer_lines
 
 if TYPE_CHECKING:
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
     from lineal_consumers.ocr.layout import Line
 
-_HIDDEN, _NO_VIEW = 1 << 1, 1 << 5
+_UNSEEN = 1 << 1 | 1 << 5
+"""Flagged as hidden, or as not to be viewed."""
 _PRINTED = 1 << 2
 _GEOMETRY = ("/MediaBox", "/CropBox", "/Rotate", "/UserUnit")
 _APART = ("/Link", "/Popup")
@@ -28,8 +31,42 @@ _MAX_STATES = 20
 """Appearances of one annotation: of a box that is ticked, and that is not."""
 
 
+def find_hidden_notes(path: str, number: int, page: pdfium.PdfPage) -> frozenset[int]:
+    """Which annotations of page ``number`` (from 1) are flagged as hidden, or on a layer that is
+    switched off: their places among all, from 0."""
+    import pikepdf
+    import pypdfium2.raw as raw
+
+    found: set[int] = set()
+    layered = False
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        if raw.FPDFAnnot_GetFlags(annotation) & _UNSEEN:
+            found.add(index)
+        layered = layered or bool(raw.FPDFAnnot_HasKey(annotation, b"OC"))
+        raw.FPDFPage_CloseAnnot(annotation)
+    if layered:
+        with contextlib.suppress(pikepdf.PdfError):
+            found |= _find_layered(path, number)
+    return frozenset(found)
+
+
+def _find_layered(path: str, number: int) -> set[int]:
+    import pikepdf
+
+    document = open_objects(path)
+    layers = frozenset() if document is None else find_hidden_layers(document)
+    return {
+        index
+        for index, annotation in enumerate(_annotations(path, number) if layers else ())
+        if isinstance(annotation, pikepdf.Dictionary) and is_hidden_by_layer(annotation, layers)
+    }
+
+
 def read_hidden_notes(
-    path: str, number: int, page: pdfium.PdfPage, known: list[FormField]
+    path: str, number: int, hidden: frozenset[int], known: list[FormField]
 ) -> list[FormField]:
     """The lines that hidden annotations of page ``number`` (from 1) would draw, as fields without
     a name.
@@ -40,17 +77,12 @@ def read_hidden_notes(
     import pikepdf
     import pypdfium2 as pdfium
 
-    if not _has_hidden(page):
+    if not hidden:
         return []
     try:
-        drawn = _draw_alone(path, number)
-    except (pikepdf.PdfError, ValueError, TypeError):
-        return []
-    if drawn is None:
-        return []
-    try:
-        lines = _lines(drawn)
-    except pdfium.PdfiumError:
+        drawn = _draw_alone(path, number, hidden)
+        lines = [] if drawn is None else _lines(drawn)
+    except (pikepdf.PdfError, pdfium.PdfiumError, ValueError, TypeError):
         return []
     notes = []
     for line in lines:
@@ -61,36 +93,20 @@ def read_hidden_notes(
     return notes
 
 
-def _has_hidden(page: pdfium.PdfPage) -> bool:
-    import pypdfium2.raw as raw
-
-    for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
-        annotation = raw.FPDFPage_GetAnnot(page, index)
-        if not annotation:
-            continue
-        hidden = raw.FPDFAnnot_GetFlags(annotation) & (_HIDDEN | _NO_VIEW)
-        raw.FPDFPage_CloseAnnot(annotation)
-        if hidden:
-            return True
-    return False
-
-
-def _draw_alone(path: str, number: int) -> bytes | None:
+def _draw_alone(path: str, number: int, hidden: frozenset[int]) -> bytes | None:
     """A PDF of a page of the same size on which the hidden annotations are shown, and nothing else
     is; None where none draws anything."""
     import pikepdf
 
     page = page_objects(path, number)
-    annotations = page.get("/Annots") if page is not None else None
-    if page is None or not isinstance(annotations, pikepdf.Array):
-        return None
     with pikepdf.new() as alone:
         shown = [
             alone.make_indirect(annotation)
-            for index in range(min(len(annotations), _MAX_ANNOTATIONS))
-            for annotation in _shown(alone, annotations[index])
+            for index, found in enumerate(_annotations(path, number))
+            if index in hidden
+            for annotation in _shown(alone, found)
         ]
-        if not shown:
+        if page is None or not shown:
             return None
         drawn = pikepdf.Dictionary(Type=pikepdf.Name.Page, Annots=pikepdf.Array(shown))
         for key in _GEOMETRY:
@@ -101,6 +117,14 @@ def _draw_alone(path: str, number: int) -> bytes | None:
         out = io.BytesIO()
         alone.save(out)
         return out.getvalue()
+
+
+def _annotations(path: str, number: int) -> list[Any]:
+    import pikepdf
+
+    page = page_objects(path, number)
+    found = None if page is None else page.get("/Annots")
+    return list(found)[:_MAX_ANNOTATIONS] if isinstance(found, pikepdf.Array) else []
 
 
 def _as_number(value: Any) -> Any:
@@ -115,10 +139,7 @@ def _shown(alone: pikepdf.Pdf, annotation: Any) -> Iterator[pikepdf.Dictionary]:
 
     if not isinstance(annotation, pikepdf.Dictionary) or annotation.get("/Subtype") in _APART:
         return
-    flags, rect = annotation.get("/F"), annotation.get("/Rect")
-    if not isinstance(flags, int) or not flags & (_HIDDEN | _NO_VIEW):
-        return
-    appearances = annotation.get("/AP")
+    rect, appearances = annotation.get("/Rect"), annotation.get("/AP")
     normal = appearances.get("/N") if isinstance(appearances, pikepdf.Dictionary) else None
     if not isinstance(rect, pikepdf.Array) or normal is None:
         return

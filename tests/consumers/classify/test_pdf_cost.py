@@ -49,6 +49,15 @@ def one_page(content: bytes, entries: bytes = b"", *more: bytes) -> list[bytes]:
                 packed(b"0 0 m 9 9 l S\n" * 2_000, b"/Subtype/Form/BBox[0 0 9 9]"),
             ),
         ),
+        (
+            "operators",
+            one_page(
+                packed(b""),
+                b"/Annots[%b]" % (b"5 0 R " * 5_000),
+                b"<</Subtype/Widget/Rect[0 0 9 9]/AS/Yes/AP<</N<</Yes 6 0 R>>>>>>",
+                packed(b"0 0 m 9 9 l S\n" * 2_000, b"/Subtype/Form/BBox[0 0 9 9]"),
+            ),
+        ),
         ("operators", one_page(packed(b"q Q\n" * 5_000), b"/Contents[%b]" % (b"4 0 R " * 500))),
         ("annotations", one_page(packed(b""), b"/Annots[%b]" % (b"5 0 R " * 20_001), b"<<>>")),
         ("unpacks too much", one_page(packed(b" " * 80_000_000))),

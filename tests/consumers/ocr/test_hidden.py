@@ -214,3 +214,34 @@ def test_a_hidden_annotation_of_no_size_is_read(read_pdf: ReadPdf) -> None:
     result, doubts = read_pdf(annotated(make, FLAGGED["hidden"]))
     assert SECRET in " ".join(result.text.split())
     assert [doubt.reasons for doubt in doubts] == [(HIDDEN_TEXT,)]
+
+
+@pytest.mark.parametrize("policy", ["", "/AllOn", "/AnyOn", "/AllOff"])
+@pytest.mark.parametrize("make", [stamp, field, typed_onto_it])
+def test_annotations_on_a_layer_that_is_switched_off_are_hidden(
+    make: Callable[[pikepdf.Pdf], Dictionary], policy: str, read_pdf: ReadPdf
+) -> None:
+    def change(pdf: pikepdf.Pdf) -> Dictionary:
+        layer = pdf.make_indirect(Dictionary(Type=Name.OCG, Name=String("draft")))
+        pdf.Root.OCProperties = Dictionary(
+            OCGs=Array([layer]), D=Dictionary(OFF=Array([layer]), Order=Array([layer]))
+        )
+        made = make(pdf)
+        made.OC = layer
+        if policy:
+            made.OC = Dictionary(Type=Name.OCMD, OCGs=layer, P=Name(policy))
+        return made
+
+    result, doubts = read_pdf(annotated(change, 1 << 2))
+    assert " ".join(result.text.split()).count(SECRET) == 1
+    hidden = policy != "/AllOff"
+    assert [doubt.reasons for doubt in doubts] == ([(HIDDEN_TEXT,)] if hidden else [])
+
+
+def test_what_a_link_draws_is_read(read_pdf: ReadPdf) -> None:
+    def link(pdf: pikepdf.Pdf) -> Dictionary:
+        return Dictionary(**ANNOTATION, Subtype=Name.Link, AP=Dictionary(N=appearance(pdf)))
+
+    result, doubts = read_pdf(annotated(link, 1 << 2))
+    assert SECRET in " ".join(result.text.split())
+    assert not doubts
