@@ -71,6 +71,13 @@ def format_text(text: str, code: str) -> str:
     return "".join(text if piece == "@" else piece for kind, piece in section if kind in _SIGNS)
 
 
+def shows_no_text(code: str) -> bool:
+    """Whether a format shows nothing of a text: its fourth part, which is that of texts, is
+    empty."""
+    sections = _sections(code) if ";" in code else ()
+    return len(sections) == 4 and not sections[3]
+
+
 def _section(value: float, sections: Sections) -> tuple[Section, float]:
     """The part of a format that holds for a number, and the number without the sign that this part
     has of its own."""

@@ -13,7 +13,7 @@ _TEXT, _DRAW, _STYLE, FORM, _TABLE, _PRESENTATION = (
     f"{{{_NAMES}{part}:1.0}}"
     for part in ("text", "drawing", "style", "form", "table", "presentation")
 )
-_HIDING = (_TEXT + "hidden-text", _TEXT + "hidden-paragraph")
+_HIDING, _HIDES_ITS_PARAGRAPH = _TEXT + "hidden-text", _TEXT + "hidden-paragraph"
 ANNOTATION = f"{{{_NAMES}office:1.0}}annotation"
 NOTE = _TEXT + "note"
 _DELETION, _P = _TEXT + "deletion", _TEXT + "p"
@@ -116,6 +116,11 @@ def hidden_doubts(body: Any, styles: frozenset[str]) -> set[str]:
             value in styles for name, value in element.attrib.items() if name.endswith("style-name")
         )
         columns = element.tag == _TABLE + "table-column"
+        if element.tag == _HIDES_ITS_PARAGRAPH:
+            hides = element.get(_TEXT + "is-hidden", "true") == "true"
+            if hides and _says_something(next(element.iterancestors(_P), element)):
+                doubts.add(HIDDEN_TEXT)
+            continue
         if element.get(_TABLE + "visibility", "visible") != "visible":
             if columns or _says_something(element):
                 doubts.add(HIDDEN_CELLS)
@@ -125,7 +130,7 @@ def hidden_doubts(body: Any, styles: frozenset[str]) -> set[str]:
             doubts.add(HIDDEN_SHEET)
         elif element.tag == _DRAW + "page" and styled:
             doubts.add(HIDDEN_SLIDE)
-        elif styled or element.get(_TEXT + "display") == "none" or element.tag in _HIDING:
+        elif styled or element.get(_TEXT + "display") == "none" or element.tag == _HIDING:
             doubts.add(HIDDEN_TEXT)
     return doubts
 

@@ -223,6 +223,13 @@ class _Reader:
             group.picture, self._picture, self._picture_kind = True, bytearray(), ""
         elif word == "fonttbl":
             group.fonts = group.skipped = True
+        elif word == "upr":
+            # The same text twice, for readers of old and, behind it, in Unicode.
+            self._flush()
+            group.skipped = True
+        elif word == "ud" and len(self._groups) > 2:
+            self._flush()
+            group.skipped = self._groups[-3].skipped
         elif word in _APART:
             self._flush()
             group.capture, group.skipped = word, False

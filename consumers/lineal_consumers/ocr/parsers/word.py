@@ -41,6 +41,7 @@ from lineal_consumers.ocr.parsers.word_text import (
     WORD,
     WORD_VALUE,
     deleted_lines,
+    find_hiding_styles,
     gather_text,
     is_hidden,
     is_unseen,
@@ -95,10 +96,12 @@ def _surroundings(package: Package, main: str, body: Any, kind: str) -> list[tup
     """The headers or footers that sections refer to, first and even ones too, each text once:
     sections repeat them."""
     found: dict[str, tuple[str, Any]] = {}
+    looked_at: set[str] = set()
     for reference in body.iter(WORD + kind):
         relation = package.relations(main).get(reference.get(RELATION_ID, ""))
-        if relation is None or relation.external:
+        if relation is None or relation.external or relation.target in looked_at:
             continue
+        looked_at.add(relation.target)
         root = package.parse(relation.target)
         if root is not None:
             drawn = sum(1 for _ in root.iter(WORD + "drawing", WORD + "pict"))
@@ -118,6 +121,8 @@ class _Reader:
         self.lines: list[str] = []
         self._chunks = chunks
         self._numbering = Numbering(package, package.main_part())
+        styles = map(package.parse, package.related(package.main_part(), "styles"))
+        self._hiding = find_hiding_styles(root for root in styles if root is not None)
         self._package = package
         self._page = page
         self._characters = 0
@@ -131,7 +136,10 @@ class _Reader:
         self._page.key_values.extend(_controls(story))
         if next(story.iter(WORD + "subDoc"), None) is not None:
             self._page.doubt("a part of the text is in another file")
-        if any(is_hidden(run) and plain_text(run).strip() for run in story.iter(WORD + "r")):
+        if any(
+            is_hidden(run, self._hiding) and plain_text(run).strip()
+            for run in story.iter(WORD + "r")
+        ):
             self._page.doubt(HIDDEN_TEXT)
         if any(is_unseen(run) and plain_text(run).strip() for run in story.iter(WORD + "r")):
             self._page.doubt(UNSEEN)

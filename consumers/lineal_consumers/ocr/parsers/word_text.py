@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lineal_consumers.ocr.hidden import SMALLEST
 from lineal_consumers.ocr.parsers.formula import MATH, formula_text
 from lineal_consumers.ocr.parsers.parsed import one_line
+from lineal_consumers.ocr.parsers.word_field import shown_by_instructions
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -15,8 +17,6 @@ _P, _T, _SYMBOL, _CHECK_BOX = WORD + "p", WORD + "t", WORD + "sym", WORD + "chec
 TEXT_BOX, FALLBACK = WORD + "txbxContent", _MC + "Fallback"
 _RUN, _DELETED, _CHOICES = WORD + "r", WORD + "del", WORD + "ddList"
 _INSTRUCTIONS = WORD + "instrText"
-_BUTTON = re.compile(r"\s*MACROBUTTON\s+\S+\s+(.+)", re.DOTALL)
-"""A field that shows a part of its instructions: a place to fill in, in templates."""
 _RUBY, _RUBY_BASE, _READING = WORD + "ruby", WORD + "rubyBase", WORD + "rt"
 FORMULAS = (MATH + "oMath", MATH + "oMathPara")
 WORD_VALUE = WORD + "val"
@@ -61,8 +61,7 @@ def _gather(element: Any, pieces: list[str], boxed: list[Any], readings: list[st
         elif tag in FORMULAS:
             pieces.append(formula_text(child))
         elif tag == _INSTRUCTIONS:
-            if button := _BUTTON.match(child.text or ""):
-                pieces.append(button[1])
+            pieces.append(shown_by_instructions(child))
         elif tag == _SYMBOL:
             pieces.append(_symbol(child.get(WORD + "char", "").upper()))
         elif tag == _CHECK_BOX:
@@ -83,9 +82,52 @@ def plain_text(element: Any) -> str:
     return "".join(text.text or "" for text in element.iter(_T))
 
 
-def is_hidden(run: Any) -> bool:
-    hidden = run.find(f"{WORD}rPr/{WORD}vanish")
-    return hidden is not None and hidden.get(WORD_VALUE, "1") in ("1", "true", "on")
+def is_hidden(run: Any, styles: Mapping[str, bool]) -> bool:
+    """Whether a run, its style or that of its paragraph is set to be hidden.
+
+    Args:
+        styles: see :func:`find_hiding_styles`.
+    """
+    properties = run.find(WORD + "rPr")
+    own = None if properties is None else _vanishes(properties)
+    if own is not None or not styles:
+        return bool(own)
+    named = None if properties is None else properties.find(WORD + "rStyle")
+    if named is not None and (stated := styles.get(named.get(WORD_VALUE, ""))) is not None:
+        return stated
+    paragraph = next(run.iterancestors(_P), None)
+    named = None if paragraph is None else paragraph.find(f"{WORD}pPr/{WORD}pStyle")
+    return named is not None and styles.get(named.get(WORD_VALUE, ""), False)
+
+
+def find_hiding_styles(roots: Iterable[Any]) -> dict[str, bool]:
+    """Of the styles that say whether their text is hidden, or that are based on such ones, what
+    they say; nothing where none hides any."""
+    styles = {
+        style.get(WORD + "styleId", ""): style
+        for root in roots
+        for style in root.iterchildren(WORD + "style")
+    }
+    found: dict[str, bool | None] = {}
+    for name in styles:
+        chain: list[str] = []
+        at = name
+        while at in styles and at not in found and at not in chain:
+            chain.append(at)
+            based = styles[at].find(WORD + "basedOn")
+            at = "" if based is None else based.get(WORD_VALUE, "")
+        stated = found.get(at)
+        for each in reversed(chain):
+            properties = styles[each].find(WORD + "rPr")
+            own = None if properties is None else _vanishes(properties)
+            stated = found[each] = stated if own is None else own
+    hiding = {name: stated for name, stated in found.items() if stated is not None}
+    return hiding if any(hiding.values()) else {}
+
+
+def _vanishes(properties: Any) -> bool | None:
+    hidden = properties.find(WORD + "vanish")
+    return None if hidden is None else hidden.get(WORD_VALUE, "1") in ("1", "true", "on")
 
 
 def is_unseen(run: Any) -> bool:

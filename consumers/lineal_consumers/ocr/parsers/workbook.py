@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lineal.stages import Reject
-from lineal_consumers.ocr.hidden import HIDDEN_CELLS, HIDDEN_SHEET
+from lineal_consumers.ocr.hidden import HIDDEN_CELLS, HIDDEN_SHEET, HIDDEN_TEXT
 from lineal_consumers.ocr.parsers.drawing import (
     add_picture_part,
     add_pictures,
@@ -25,6 +25,7 @@ from lineal_consumers.ocr.parsers.number_format import (
     BUILT_IN,
     format_number,
     format_text,
+    shows_no_text,
 )
 from lineal_consumers.ocr.parsers.open_xml import OTHER_PROGRAM, RELATION_ID, Package
 from lineal_consumers.ocr.parsers.parsed import (
@@ -42,6 +43,8 @@ _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]+)$")
 _MAX_COLUMNS = 16_384
 _TRUE = ("1", "true")
+_NONE = ("0", "0.0")
+"""Heights and widths of rows and columns of which nothing is seen."""
 _HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\d+|[A-Za-z&])')
 _IN_CELLS = ("richValueRel", "rdRichValueWebImage")
 """The parts that name the pictures in cells."""
@@ -130,6 +133,10 @@ class _Workbook:
         root = self._package.parse(part)
         if root is not None:
             yield from filter(str.strip, shape_lines(root))
+            for about in root.iter("{*}cNvPr"):
+                shape = about.getparent().getparent()
+                if about.get("hidden") in _TRUE and "".join(shape_lines(shape)).strip():
+                    page.doubt(HIDDEN_TEXT)
             yield from drawn_lines(self._package, part, root, page)
             add_pictures(self._package, part, root, page)
 
@@ -199,7 +206,7 @@ class _SheetReader:
         self._texts = texts
         self._formats = formats
         self._from_1904 = from_1904
-        self._hidden_columns: list[range] = []
+        self._hidden_columns: set[int] = set()
 
     def rows(self, data: bytes) -> Iterator[list[str]]:
         """The rows in their order; any number of missing ones is one empty row.
@@ -220,8 +227,8 @@ class _SheetReader:
                 self._around(element)
                 continue
             if local_name(element) == "col":
-                if element.get("hidden") in _TRUE:
-                    self._hidden_columns.append(_range_of(element))
+                if element.get("hidden") in _TRUE or element.get("width") in _NONE:
+                    self._hidden_columns.update(_range_of(element))
                 continue
             number = element.get("r", "")
             at = int(number) if number.isdecimal() and len(number) < 12 else expected
@@ -229,11 +236,14 @@ class _SheetReader:
                 yield []
             expected = at + 1
             cells = self._row(element)
-            hidden = element.get("hidden") in _TRUE
+            hidden = element.get("hidden") in _TRUE or element.get("ht") in _NONE
             self.has_hidden = (
                 self.has_hidden
                 or (hidden and any(cells))
-                or any(any(cells[columns.start : columns.stop]) for columns in self._hidden_columns)
+                or (
+                    bool(self._hidden_columns)
+                    and any(text and at in self._hidden_columns for at, text in enumerate(cells))
+                )
             )
             yield cells
             element.clear()
@@ -260,7 +270,7 @@ class _SheetReader:
         if kind == "inlineStr":
             inline = cell.find("{*}is")
             text = "" if inline is None else _rich_text(inline)
-            return format_text(text, self._format(cell.get("s", "")))
+            return self._text(text, cell.get("s", ""))
         stored = cell.find("{*}v")
         text = "" if stored is None else stored.text or ""
         formula = cell.find("{*}f")
@@ -271,7 +281,7 @@ class _SheetReader:
             case "s":
                 at = int(text) if text.isdecimal() else -1
                 text = self._texts[at] if 0 <= at < len(self._texts) else ""
-                return format_text(text, self._format(cell.get("s", "")))
+                return self._text(text, cell.get("s", ""))
             case "b":
                 return "TRUE" if text in ("1", "true") else "FALSE" if text else ""
             case "str" | "e":
@@ -279,6 +289,11 @@ class _SheetReader:
             case "d":
                 return _iso_date(text)
         return self._number(text, cell.get("s", ""))
+
+    def _text(self, text: str, style: str) -> str:
+        code = self._format(style)
+        self.has_hidden = self.has_hidden or (bool(text.strip()) and shows_no_text(code))
+        return format_text(text, code)
 
     def _number(self, text: str, style: str) -> str:
         try:

@@ -11,7 +11,7 @@ from lineal_consumers.ocr.hidden import (
     HIDDEN_TEXT,
     UNSEEN,
 )
-from tests.consumers.ocr.parsers.packages import OFFICE, A, P, package, relations, word, workbook
+from tests.consumers.ocr.parsers.packages import OFFICE, A, P, W, package, relations, word, workbook
 from tests.consumers.ocr.parsers.test_around_the_text import open_document
 
 SECRET = "to another account"
@@ -39,6 +39,8 @@ NOTHING = (
         (column(2, 3) + row("shown") + row(SECRET, cells=2), (HIDDEN_CELLS,)),
         (column(4, 9) + row("shown") + row(SECRET, cells=2), ()),
         (row("shown") + row(SECRET) + '<row hidden="1"><c/></row>', ()),
+        (row("shown") + row(SECRET, hidden='ht="0" customHeight="1"'), (HIDDEN_CELLS,)),
+        (column(2, 3).replace("hidden", "width='0' x") + row(SECRET, cells=2), (HIDDEN_CELLS,)),
     ],
 )
 def test_hidden_rows_and_columns_of_sheets(parse, rows, doubts):
@@ -51,6 +53,16 @@ def test_numbers_in_a_format_that_shows_nothing(parse):
     result = parse(workbook('<row><c s="1"><v>4711</v></c></row>', styles=NOTHING), "sheet")
     assert "4711" in result.text
     assert result.pages[0].doubts == (HIDDEN_CELLS,)
+
+
+@pytest.mark.parametrize(
+    ("format", "doubts"), [(";;;", (HIDDEN_CELLS,)), (";;", ()), ("0;;;@", ())]
+)
+def test_texts_in_a_format_that_shows_nothing(parse, format, doubts):
+    cell = f'<row><c t="inlineStr" s="1"><is><t>{SECRET}</t></is></c></row>'
+    result = parse(workbook(cell, styles=NOTHING.replace(";;;", format)), "sheet")
+    assert SECRET in result.text
+    assert result.pages[0].doubts == doubts
 
 
 @pytest.mark.parametrize("state", ["hidden", "veryHidden", "visible"])
@@ -103,6 +115,35 @@ def test_hidden_and_unseen_text_of_word(parse, body, doubts):
     assert result.pages[0].doubts == doubts
 
 
+WORD_STYLES = (
+    '<w:style w:type="paragraph" w:styleId="H"><w:rPr><w:vanish/></w:rPr></w:style>'
+    '<w:style w:type="paragraph" w:styleId="Of"><w:basedOn w:val="H"/></w:style>'
+    '<w:style w:type="character" w:styleId="C"><w:rPr><w:vanish/></w:rPr></w:style>'
+    '<w:style w:type="paragraph" w:styleId="Not"><w:basedOn w:val="H"/>'
+    '<w:rPr><w:vanish w:val="0"/></w:rPr></w:style>'
+)
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "run", "hidden"),
+    [
+        ('<w:pStyle w:val="H"/>', "", True),
+        ('<w:pStyle w:val="Of"/>', "", True),
+        ('<w:pStyle w:val="Not"/>', "", False),
+        ("", '<w:rStyle w:val="C"/>', True),
+        ('<w:pStyle w:val="H"/>', '<w:vanish w:val="false"/>', False),
+    ],
+)
+def test_styles_of_word_hide_text(parse, paragraph, run, hidden):
+    written = word(
+        f"<w:p><w:pPr>{paragraph}</w:pPr><w:r><w:rPr>{run}</w:rPr><w:t>{SECRET}</w:t></w:r></w:p>",
+        styles=("styles.xml", f'<w:styles xmlns:w="{W}">{WORD_STYLES}</w:styles>'),
+    )
+    result = parse(written, "word")
+    assert SECRET in result.text
+    assert result.pages[0].doubts == ((HIDDEN_TEXT,) if hidden else ())
+
+
 STYLES = (
     '<office:automatic-styles><style:style style:name="H" style:family="text">'
     '<style:text-properties text:display="none"/></style:style></office:automatic-styles>'
@@ -114,6 +155,8 @@ STYLES = (
     [
         ('<text:section text:display="none"><text:p>{0}</text:p></text:section>', (HIDDEN_TEXT,)),
         ("<text:p><text:hidden-text>{0}</text:hidden-text></text:p>", (HIDDEN_TEXT,)),
+        ('<text:p><text:hidden-paragraph text:is-hidden="true"/>{0}</text:p>', (HIDDEN_TEXT,)),
+        ('<text:p><text:hidden-paragraph text:is-hidden="false"/>{0}</text:p>', ()),
         ('<text:p><text:span text:style-name="H">{0}</text:span></text:p>', (HIDDEN_TEXT,)),
         ('<text:p><text:span text:style-name="S">{0}</text:span></text:p>', ()),
     ],

@@ -242,6 +242,27 @@ def test_places_to_fill_in_are_read(parse):
     )
 
 
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        (
+            [r' EQ \* jc2 \* "Font:MS Mincho" \* hps10 \o\ad(\s\up 9(', "かんじ", "),漢字)"],
+            "かんじ 漢字",
+        ),
+        ([r"EQ \f(1;2)"], "1 2"),
+        ([r"EQ \o\ac(○,1)"], "○ 1"),
+        ([r"PAGEREF \h"], ""),
+    ],
+)
+def test_fields_that_write_over_each_other_are_read(parse, pieces, shown):
+    def mark(kind):
+        return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+    field = "".join(f"<w:r><w:instrText>{piece}</w:instrText></w:r>" for piece in pieces)
+    body = f"<w:p>{run('a ')}{mark('begin')}{field}{mark('end')}{run(' b')}</w:p>"
+    assert " ".join(parse(word(body), "word").text.split()) == " ".join(["a", *shown.split(), "b"])
+
+
 def test_documents_in_one_xml_file_are_read(parse):
     body = "<w:body><w:p><w:r><w:t>two</w:t></w:r><w:r><w:t>runs</w:t></w:r></w:p>{}</w:body>"
     document = f'<w:document xmlns:w="{W}">{body.format("")}</w:document>'

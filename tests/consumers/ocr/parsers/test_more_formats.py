@@ -83,6 +83,11 @@ def test_rich_text_is_read_with_what_stands_around_it(parse):
     assert result.pages[0].tables[0].rows == (("a", "b"), ("c", "d"))
 
 
+def test_rich_text_that_says_something_twice_is_read_in_unicode(parse):
+    data = rb"{\rtf1\ansi a {\upr{old: ?}{\*\ud{new: \u1044?}}} b{\upr{x}{\*\ud{y}}}}"
+    assert parse(data, "word").text == "a new: \u0414 by"
+
+
 def test_rich_text_has_a_depth_and_an_end(parse):
     with pytest.raises(Reject, match="too deep"):
         parse(b"{\\rtf1 " + b"{" * 5_000, "word")
