@@ -20,7 +20,7 @@ _SHORTEST_DOWN = 0.18
 _THICKEST = 3.0
 """Points up to which a filled rectangle is a ruling."""
 _MAX_OBJECTS = 20_000
-_MAX_RULINGS = 5_000
+_MAX_RULINGS = 50_000
 """Pages with more are drawings."""
 
 

@@ -15,6 +15,8 @@ from lineal_schemas.results import Table
 
 _TOUCH = 4.0
 """Points within which rulings meet."""
+_SAME = 0.75
+"""Points within which they are one."""
 _DRAWING = 250_000
 """A page with so many possible crossings is a drawing, and looking for tables would take long."""
 
@@ -42,6 +44,7 @@ def ruled_tables(
 
     A frame around text, with a single column or a single row, is not taken for a table.
     """
+    across, down = _joined(across), _joined(down)
     if len(across) < 2 or not down or len(across) * len(down) > _DRAWING:
         return ()
     tables = []
@@ -51,6 +54,29 @@ def ruled_tables(
             tables.append(table)
     tables.sort(key=lambda table: (table.box.top, table.box.left) if table.box else (0, 0))
     return tuple(tables)
+
+
+def _joined(rulings: list[Ruling]) -> list[Ruling]:
+    """Rulings that go on in one another as one: a grid may be drawn cell by cell, each with edges
+    of its own."""
+    joined: list[Ruling] = []
+    beside: list[Ruling] = []
+    for ruling in sorted(rulings):
+        if beside and ruling.at - beside[0].at > _SAME:
+            joined += _in_one_line(beside)
+            beside = []
+        beside.append(ruling)
+    return joined + _in_one_line(beside)
+
+
+def _in_one_line(rulings: list[Ruling]) -> list[Ruling]:
+    found: list[Ruling] = []
+    for ruling in sorted(rulings, key=lambda ruling: ruling.begin):
+        if found and ruling.begin <= found[-1].end + _SAME:
+            found[-1] = found[-1]._replace(end=max(found[-1].end, ruling.end))
+        else:
+            found.append(ruling)
+    return found
 
 
 def _groups(across: list[Ruling], down: list[Ruling]) -> list[_Group]:

@@ -94,3 +94,31 @@ def test_two_tables_on_a_page_are_two_tables_from_top_to_bottom() -> None:
 def test_a_frame_around_text_is_no_table() -> None:
     across, down = rulings((0, 0, 200), (100, 0, 200)), rulings((0, 0, 100), (200, 0, 100))
     assert ruled_tables(across, down, words(("Note", 20, 20)), Frame(400, 400)) == ()
+
+
+def test_a_dense_grid_that_is_drawn_cell_by_cell_is_a_table() -> None:
+    rows, columns, wide, high = 70, 40, 12.0, 10.0
+    across, down, words = [], [], []
+    for row in range(rows):
+        for column in range(columns):
+            left, top = 20 + column * wide, 20 + row * high
+            across += [Ruling(y, left, left + wide) for y in (top, top + high)]
+            down += [Ruling(x, top, top + high) for x in (left, left + wide)]
+            words.append(
+                PositionedWord(f"{row}.{column}", 1.0, left + 1, top + 2, left + 9, top + 8)
+            )
+    (table,) = ruled_tables(across, down, words, Frame(600, 800))
+    assert table.rows == tuple(tuple(f"{r}.{c}" for c in range(columns)) for r in range(rows))
+
+
+def test_two_tables_side_by_side_stay_two() -> None:
+    across, down, words = [], [], []
+    for first in (20.0, 160.0):
+        across += [Ruling(y, first, first + 100) for y in (20.0, 40.0, 60.0)]
+        down += [Ruling(first + x, 20, 60) for x in (0, 50, 100)]
+        words += [
+            PositionedWord("a", 1.0, first + x + 5, y + 5, first + x + 15, y + 15)
+            for x in (0, 50)
+            for y in (20, 40)
+        ]
+    assert len(ruled_tables(across, down, words, Frame(600, 800))) == 2
