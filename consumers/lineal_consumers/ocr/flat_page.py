@@ -14,7 +14,7 @@ from lineal_consumers.ocr.form_fields import FormField, form_fields, typed_notes
 from lineal_consumers.ocr.hidden_notes import find_hidden_notes, read_hidden_notes
 from lineal_consumers.ocr.page_account import find_media
 from lineal_consumers.ocr.page_images import Region
-from lineal_consumers.ocr.pdf_files import open_page
+from lineal_consumers.ocr.pdf_files import open_flat_pdf, open_page
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -91,28 +91,21 @@ def _draws_annotations(page: pdfium.PdfPage) -> bool:
 
 @contextmanager
 def _flattened(path: str, number: int, hidden: frozenset[int]) -> Iterator[pdfium.PdfPage]:
-    """The page in a document of its own, which the flattening changes."""
-    import pypdfium2 as pdfium
+    """The page in a second document, which the flattening changes."""
     import pypdfium2.raw as raw
 
-    document = pdfium.PdfDocument(path)
-    try:
-        if document.get_formtype():
-            # Gives fields that have none the appearance a viewer would.
-            document.init_forms()
+    document = open_flat_pdf(path, number)
+    page = document[number - 1]
+    for index in hidden:
+        # PDFium draws what is on a layer that is switched off.
+        annotation = raw.FPDFPage_GetAnnot(page, index)
+        raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_HIDDEN)
+        raw.FPDFPage_CloseAnnot(annotation)
+    flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+    if flattened == raw.FLATTEN_SUCCESS:
+        page.close()
         page = document[number - 1]
-        for index in hidden:
-            # PDFium draws what is on a layer that is switched off.
-            annotation = raw.FPDFPage_GetAnnot(page, index)
-            raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_HIDDEN)
-            raw.FPDFPage_CloseAnnot(annotation)
-        flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
-        if flattened == raw.FLATTEN_SUCCESS:
-            page.close()
-            page = document[number - 1]
-        try:
-            yield page
-        finally:
-            page.close()
+    try:
+        yield page
     finally:
-        document.close()
+        page.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pypdfium2 as pdfium
 
 _open: tuple[str, pdfium.PdfDocument] | None = None
+_flattened: tuple[str, pdfium.PdfDocument, set[int]] | None = None
 _objects: tuple[str, pikepdf.Pdf | None] | None = None
 
 
@@ -34,13 +35,44 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
         return _open[1]
     close_pdf()
     try:
-        document = pdfium.PdfDocument(path)
-        if document.get_formtype():
-            document.init_forms()
+        document = _with_forms(path)
     except pdfium.PdfiumError as error:
         raise Reject("the PDF cannot be opened") from error
     _open = (path, document)
     return document
+
+
+def open_flat_pdf(path: str, number: int) -> pdfium.PdfDocument:
+    """The same document once more, in which page ``number`` (from 1) may be changed: it is kept
+    open for the other pages, since a form has to be looked through whenever it is opened.
+
+    Raises:
+        PdfiumError: it cannot be read.
+    """
+    global _flattened
+    if _flattened is None or _flattened[0] != path or number in _flattened[2]:
+        _close_flattened()
+        _flattened = (path, _with_forms(path), set())
+    _flattened[2].add(number)
+    return _flattened[1]
+
+
+def _with_forms(path: str) -> pdfium.PdfDocument:
+    """A document whose form fields have an appearance, those that have none the one that a viewer
+    would give them."""
+    import pypdfium2 as pdfium
+
+    document = pdfium.PdfDocument(path)
+    if document.get_formtype():
+        document.init_forms()
+    return document
+
+
+def _close_flattened() -> None:
+    global _flattened
+    if _flattened is not None:
+        _flattened[1].close()
+        _flattened = None
 
 
 def open_objects(path: str) -> pikepdf.Pdf | None:
@@ -75,6 +107,7 @@ def close_pdf() -> None:
     if _open is not None:
         _open[1].close()
         _open = None
+    _close_flattened()
     _close_objects()
 
 

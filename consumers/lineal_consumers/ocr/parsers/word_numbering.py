@@ -44,6 +44,7 @@ class Numbering:
     def __init__(self, package: Package, main: str) -> None:
         self._lists: dict[str, _List] = {}
         self._styles: dict[str, Any] = {}
+        self._places: dict[str, tuple[str, str]] = {}
         self._counts: dict[str, list[int | None]] = {}
         self._used: set[str] = set()
         for part in package.related(main, "numbering"):
@@ -106,21 +107,38 @@ class Numbering:
 
     def _place(self, paragraph: Any) -> tuple[str, int]:
         """The list and the level of a paragraph, its own or those of its style."""
+        properties = paragraph.find(_W + "pPr")
+        if properties is None:
+            return "", 0
+        list_id, level = _stated(properties)
+        if not list_id:
+            list_id, further = self._place_of_style(_value(properties, "pStyle"))
+            level = level or further
+        return list_id, _number(level, 0)
+
+    def _place_of_style(self, name: str) -> tuple[str, str]:
+        """The list and the level of a style, its own or those of what it is based on."""
+        known = self._places.get(name)
+        if known is not None:
+            return known
         list_id = level = ""
-        style, properties = None, paragraph.find(_W + "pPr")
+        style = self._styles.get(name)
         for _ in range(_MAX_STYLES):
-            stated = None if properties is None else properties.find(_W + "numPr")
-            if stated is not None:
-                list_id = list_id or _value(stated, "numId")
-                level = level or _value(stated, "ilvl")
-            if list_id:
-                break
-            holder, name = (properties, "pStyle") if style is None else (style, "basedOn")
-            style = None if holder is None else self._styles.get(_value(holder, name))
-            if style is None:
+            if style is None or list_id:
                 break
             properties = style.find(_W + "pPr")
-        return list_id, _number(level, 0)
+            if properties is not None:
+                list_id, further = _stated(properties)
+                level = level or further
+            style = self._styles.get(_value(style, "basedOn"))
+        self._places[name] = list_id, level
+        return list_id, level
+
+
+def _stated(properties: Any) -> tuple[str, str]:
+    """The list and the level that properties of a paragraph state themselves."""
+    stated = properties.find(_W + "numPr")
+    return ("", "") if stated is None else (_value(stated, "numId"), _value(stated, "ilvl"))
 
 
 def _levels(holder: Any) -> dict[int, _Level]:
