@@ -44,6 +44,8 @@ def _ends_early(stream: pikepdf.Stream) -> bool:
         data = stream.read_raw_bytes()
     except pikepdf.PdfError:
         return True
+    if not data:
+        return False  # nothing is packed there, and nothing missing
     reader = zlib.decompressobj(-zlib.MAX_WBITS)
     packed, size = data[_HEADER:], 0
     try:

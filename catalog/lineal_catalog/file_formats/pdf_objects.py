@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from ctypes import byref, c_float, c_ushort
+from ctypes import byref, c_float, c_uint, c_ushort
 from typing import Any, NamedTuple
 
 from lineal_catalog.file_formats.affine import IDENTITY, Affine
 
 MAX_OBJECTS = 5_000
 """Of a page that are looked at; a page with more is a drawing in any case."""
+CLEAR = 12
+"""Of 255, below which nothing is seen of what is painted."""
 _MAX_DEPTH = 6
 """Forms inside each other."""
 _SPECK = 3.0
@@ -35,6 +37,8 @@ class PageObject(NamedTuple):
     """How many forms it lies in."""
     around: Affine
     """The matrices of these forms: from the space of the innermost to the page's user space."""
+    clear: bool = False
+    """Whether one of these forms is painted without any colour."""
 
 
 def walk_page_objects(page: Any) -> Iterator[PageObject]:
@@ -42,21 +46,22 @@ def walk_page_objects(page: Any) -> Iterator[PageObject]:
     themselves are not among them, but for those that lie too deep."""
     import pypdfium2.raw as raw
 
-    stack: list[tuple[Any, Affine, int]] = [
-        (raw.FPDFPage_GetObject(page, index), IDENTITY, 0)
+    stack: list[tuple[Any, Affine, int, bool]] = [
+        (raw.FPDFPage_GetObject(page, index), IDENTITY, 0, False)
         for index in range(min(raw.FPDFPage_CountObjects(page), MAX_OBJECTS))
     ]
     count = 0
     while stack and count < MAX_OBJECTS:
         count += 1
-        handle, around, depth = stack.pop()
+        handle, around, depth, clear = stack.pop()
         kind = raw.FPDFPageObj_GetType(handle)
         if kind != raw.FPDF_PAGEOBJ_FORM or depth == _MAX_DEPTH:
-            yield PageObject(handle, kind, depth, around)
+            yield PageObject(handle, kind, depth, around, clear)
             continue
-        inner = around.after(matrix_of(handle))
+        inner, colour = around.after(matrix_of(handle)), fill_of(handle)
+        clear = clear or (colour is not None and colour[3] < CLEAR)
         stack += [
-            (raw.FPDFFormObj_GetObject(handle, index), inner, depth + 1)
+            (raw.FPDFFormObj_GetObject(handle, index), inner, depth + 1, clear)
             for index in range(min(raw.FPDFFormObj_CountObjects(handle), MAX_OBJECTS))
         ]
 
@@ -82,10 +87,20 @@ def bounds_of(handle: Any) -> Box | None:
     return left, bottom, right, top
 
 
-def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
-    """Where a text object of a page is that is drawn, and of which the text layer has no character,
-    or none that its font gives a meaning to; None for another one. A text that is drawn twice, for
-    bold print, is there once.
+def fill_of(handle: Any) -> tuple[int, int, int, int] | None:
+    """Red, green, blue and how opaque it is, of 255, with which an object is filled."""
+    import pypdfium2.raw as raw
+
+    red, green, blue, alpha = parts = [c_uint() for _ in range(4)]
+    if not raw.FPDFPageObj_GetFillColor(handle, *map(byref, parts)):
+        return None
+    return red.value, green.value, blue.value, alpha.value
+
+
+def unread_text(item: PageObject, page: Any, layer: Any) -> Box | None:
+    """Where a text object of a page or of a form on it is that is drawn, and of which the text
+    layer has no character, or none that its font gives a meaning to; None for another one. A text
+    that is drawn twice, for bold print, is there once.
 
     Args:
         page: an ``FPDF_PAGE``.
@@ -93,6 +108,7 @@ def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
     """
     import pypdfium2.raw as raw
 
+    handle = item.handle
     size = raw.FPDFTextObj_GetText(handle, layer, None, 0)
     has_text = size > 2
     if has_text and not _is_meaningless(_text_of(handle, layer, size)):
@@ -102,7 +118,7 @@ def unread_text(handle: Any, page: Any, layer: Any) -> Box | None:
     box = bounds_of(handle)
     if box is None:
         return None
-    left, bottom, right, top = box
+    left, bottom, right, top = box = item.around.box(*box)
     if max(right - left, top - bottom) < _SPECK:
         return None
     if right < 0 or top < 0 or left > raw.FPDF_GetPageWidthF(page):

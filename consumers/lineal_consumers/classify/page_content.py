@@ -63,8 +63,8 @@ def look_at(page: Any, layer: Any) -> PageContent:
     covered = 0.0
     for item in walk_page_objects(page):
         if item.kind == raw.FPDF_PAGEOBJ_TEXT:
-            if item.depth == 0 and comparable:
-                unread = not layer or unread_text(item.handle, page, layer) is not None
+            if comparable:
+                unread = not layer or unread_text(item, page, layer) is not None
                 content.unread_text += unread
         elif item.kind == raw.FPDF_PAGEOBJ_PATH:
             content.segments += max(0, raw.FPDFPath_CountSegments(item.handle))

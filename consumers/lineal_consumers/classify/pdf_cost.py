@@ -127,8 +127,9 @@ class _Content:
             if isinstance(appearances, pikepdf.Dictionary):
                 normal = appearances.get("/N")
                 # One for each state that the annotation can be in, or one.
-                one = isinstance(normal, pikepdf.Dictionary)
-                states = list(normal.values())[:_MAX_STATES] if one else [normal]
+                states: list[Any] = [normal]
+                if isinstance(normal, pikepdf.Dictionary):
+                    states = list(normal.values())[:_MAX_STATES]
                 total += sum(
                     self._cost(stream, 1) for stream in states if isinstance(stream, pikepdf.Stream)
                 )

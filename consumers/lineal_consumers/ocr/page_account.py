@@ -66,5 +66,11 @@ def find_tiny_words(lines: list[Line]) -> list[Region]:
         Region(word.left, word.top, word.right, word.bottom)
         for line in lines
         for word in line.words
-        if 0 < word.height < SMALLEST and 0 < word.right - word.left < SMALLEST * len(word.text)
+        if _is_tiny(word.right - word.left, word.height, len(word.text))
     ][:_MAX_PLACES]
+
+
+def _is_tiny(wide: float, high: float, letters: int) -> bool:
+    """Whether a word of this size, across the page or up or down it, is too small to be seen."""
+    low, long = sorted((wide, high))
+    return 0 < low < SMALLEST and long < SMALLEST * letters

@@ -8,13 +8,24 @@ character are read again.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lineal_catalog.file_formats.pdf_contents import has_damaged_stream
 from lineal_catalog.file_formats.pdf_font_names import has_inconsistent_font
 from lineal_catalog.file_formats.pdf_layers import has_hidden_layers, has_layers
-from lineal_catalog.file_formats.pdf_letters import Evidence, FontKey, find_fonts, look_at_fonts
-from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS, is_meaningless, unread_text
+from lineal_catalog.file_formats.pdf_letters import (
+    Evidence,
+    FontKey,
+    NamedFont,
+    find_fonts,
+    look_at_fonts,
+)
+from lineal_catalog.file_formats.pdf_objects import (
+    MAX_OBJECTS,
+    is_meaningless,
+    unread_text,
+    walk_page_objects,
+)
 from lineal_catalog.file_formats.pdf_outlines import find_outlined_text
 from lineal_catalog.file_formats.pdf_patterns import shows_patterned_text
 from lineal_consumers.ocr.form_fields import FormField
@@ -28,7 +39,6 @@ from lineal_consumers.ocr.writing_direction import as_if_across, as_seen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pikepdf
     import pypdfium2 as pdfium
 
     from lineal_consumers.ocr.page_raster import Raster
@@ -60,14 +70,13 @@ def find_unread_text(page: pdfium.PdfPage) -> list[Region]:
     layer = page.get_textpage()
     seen = seen_from_user_space(page)
     regions: list[Region] = []
-    for index in range(min(raw.FPDFPage_CountObjects(page), MAX_OBJECTS)):
-        item = raw.FPDFPage_GetObject(page, index)
-        if raw.FPDFPageObj_GetType(item) != raw.FPDF_PAGEOBJ_TEXT:
+    for item in walk_page_objects(page.raw):
+        if item.kind != raw.FPDF_PAGEOBJ_TEXT:
             continue
         if (box := unread_text(item, page.raw, layer.raw)) is not None:
             regions.append(Region(*seen.box(*box)))
     layer.close()
-    return regions
+    return regions[::-1]  # in the order in which they are drawn
 
 
 def find_drawn_text(page: pdfium.PdfPage) -> list[Region]:
@@ -90,7 +99,7 @@ def may_call_letters_others(path: str, number: int) -> bool:
 
 def find_other_letters(path: str, number: int, page: pdfium.PdfPage) -> frozenset[str]:
     """The letters and figures of page ``number`` (from 1) that a font may draw as others."""
-    fonts = _ask(path, number, find_fonts, [])
+    fonts: list[NamedFont] = _ask(path, number, find_fonts, [])
     seen: dict[FontKey, Evidence] = {}
     layer = page.get_textpage()
     look_at_fonts(page.pdf, page, layer, fonts, seen)
@@ -113,7 +122,7 @@ def has_switched_off(path: str, number: int) -> bool:
     )
 
 
-def _ask(path: str, number: int, question: Callable[[pikepdf.Dictionary], T], otherwise: T) -> T:
+def _ask(path: str, number: int, question: Callable[[Any], T], otherwise: T) -> T:
     """What the objects of a page say, or ``otherwise`` where qpdf cannot read them."""
     import pikepdf
 

@@ -16,7 +16,6 @@ from tests.consumers.ocr.pdf_drawing import PROSE, typed, written
 
 _HELVETICA = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
 _BOX = [60, 580, 260, 600]
-_HIDDEN = 2
 
 
 def _form(shown: str, **field: Any) -> bytes:
@@ -92,7 +91,6 @@ def test_a_field_that_shows_something_else_than_its_value_is_doubted_at_its_plac
         pytest.param("*****", _text("secret"), id="password"),
         pytest.param("Germany", _COUNTRY, id="choice"),
         pytest.param("X", {"FT": Name.Btn, "V": Name.Yes, "AS": Name.Yes}, id="ticked"),
-        pytest.param("", {**_text("for programs"), "F": _HIDDEN}, id="hidden"),
     ],
 )
 def test_a_value_in_another_form_is_no_conflict(

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pikepdf
 import pytest
 from pikepdf import Array, Dictionary, Name, String
+from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
 from lineal_consumers.ocr.hidden import HIDDEN_TEXT, OUTSIDE, UNSEEN
 from lineal_consumers.ocr.page_account import MEDIA
 from tests.consumers.ocr.conftest import DrawPage, ReadPdf
-from tests.consumers.ocr.pdf_drawing import PROSE, typed, written
+from tests.consumers.ocr.pdf_drawing import PROSE, pasted, typed, written
 from tests.consumers.ocr.test_damaged_pages import changed
 
 SECRET = "pay 4711 to the other account"
@@ -52,7 +54,19 @@ def invisible(canvas: Canvas) -> None:
     canvas.drawText(text)
 
 
-@pytest.mark.parametrize("draw", [white, clear, tiny, covered, invisible])
+def clipped(canvas: Canvas) -> None:
+    path = canvas.beginPath()
+    path.rect(0, 0, 10, 10)
+    canvas.clipPath(path, stroke=0, fill=0)
+    write(canvas)
+
+
+def under_a_picture(canvas: Canvas) -> None:
+    write(canvas)
+    pasted(Image.new("L", (8, 8), 255), 50, 390, 300)(canvas)
+
+
+@pytest.mark.parametrize("draw", [white, clear, tiny, covered, invisible, clipped, under_a_picture])
 def test_text_that_cannot_be_seen_is_read_and_doubted_where_it_is(
     draw: object, read_pdf: ReadPdf
 ) -> None:
@@ -62,6 +76,42 @@ def test_text_that_cannot_be_seen_is_read_and_doubted_where_it_is(
     (doubt,) = doubts
     assert doubt.reasons == (UNSEEN,)
     assert all(0.4 < place.top < 0.6 for place in doubt.places)
+
+
+def clear_form(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+    drawn = appearance(pdf)
+    drawn.Matrix = [1, 0, 0, 1, 60, 395]
+    page.obj.Resources.XObject = Dictionary(X=drawn)
+    page.obj.Resources.ExtGState = Dictionary(G=Dictionary(ca=0))
+    page.contents_add(b"/G gs /X Do")
+
+
+def stamp_over_text(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+    page.contents_add(f"BT /F1 12 Tf 60 400 Td ({SECRET}) Tj ET".encode())
+    white_box = pdf.make_stream(b"1 g 0 0 300 30 re f")
+    white_box.update(Dictionary(Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 300, 30]))
+    page.obj.Annots = Array(
+        [Dictionary(**ANNOTATION, Subtype=Name.Stamp, F=4, AP=Dictionary(N=white_box))]
+    )
+
+
+def white_field(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+    made = pdf.make_indirect(field(pdf))
+    made.AP.N.write(b"1 g " + made.AP.N.read_bytes())
+    made.F = 4
+    page.obj.Annots = Array([made])
+    pdf.Root.AcroForm = Dictionary(
+        Fields=Array([made]), DR=Dictionary(Font=Dictionary(F=HELVETICA))
+    )
+
+
+@pytest.mark.parametrize("change", [clear_form, stamp_over_text, white_field])
+def test_text_that_forms_and_annotations_hide_is_doubted(
+    change: Callable[[pikepdf.Pdf, pikepdf.Page], None], read_pdf: ReadPdf
+) -> None:
+    result, doubts = read_pdf(changed(change))
+    assert SECRET in " ".join(result.text.split())
+    assert UNSEEN in [reason for doubt in doubts for reason in doubt.reasons]
 
 
 def test_white_text_on_a_dark_ground_is_seen(read_pdf: ReadPdf) -> None:
@@ -103,7 +153,7 @@ def test_films_sounds_and_models_are_named(kind: str, read_pdf: ReadPdf) -> None
 
 
 FLAGGED = {"hidden": 1 << 1, "no-view": 1 << 5}
-ANNOTATION = {"Type": Name.Annot, "Rect": [60, 390, 360, 420]}
+ANNOTATION: dict[str, Any] = {"Type": Name.Annot, "Rect": [60, 390, 360, 420]}
 HELVETICA = Dictionary(Type=Name.Font, Subtype=Name.Type1, BaseFont=Name.Helvetica)
 
 
