@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from lineal_consumers.ocr.figure_conflicts import find_figure_conflicts
-from lineal_consumers.ocr.layout import plain_word
+from lineal_consumers.ocr.layout import move_lines, plain_word
+from lineal_consumers.ocr.page_geometry import quarter_turns
 from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.tesseract import DetectedWord
 
@@ -46,18 +47,21 @@ def agrees(layer: list[Line], seen: Recognized) -> bool:
     return same.total() >= _SAME * read.total()
 
 
-def find_other_figures(layer: list[Line], seen: Recognized) -> list[Region]:
-    """Where a text layer says other figures than were recognised with confidence; nothing of a page
-    that was turned for it."""
-    if seen.rotation:
-        return []
+def find_other_figures(layer: list[Line], seen: Recognized, page: Region) -> list[Region]:
+    """Where a text layer says other figures than were recognised with confidence.
+
+    Args:
+        page: all of the page as it is seen.
+    """
+    turn = quarter_turns(seen.rotation, page.right, page.bottom)
+    upright = move_lines(layer, turn)
     words = [word for line in seen.lines for word in line.words]
     doubtful = [word for word in words if word.confidence < _CONFIDENT and _has_figures(word.text)]
     places = [
-        Region(*box) for box in find_figure_conflicts(_detected(layer), _detected(seen.lines))
+        Region(*box) for box in find_figure_conflicts(_detected(upright), _detected(seen.lines))
     ]
     return [
-        place
+        Region(*turn.inverse().box(*place))
         for place in places
         if not any(
             place.holds((word.left + word.right) / 2, (word.top + word.bottom) / 2)
@@ -67,20 +71,26 @@ def find_other_figures(layer: list[Line], seen: Recognized) -> list[Region]:
 
 
 def find_other_words(
-    layer: list[Line], seen: Recognized, signs: frozenset[str]
+    layer: list[Line], seen: Recognized, signs: frozenset[str], page: Region
 ) -> list[PositionedWord]:
     """The words of a text layer that have one of some signs, where what was recognised is not the
-    same; nothing of a page that was turned for it."""
-    if seen.rotation or not signs:
+    same.
+
+    Args:
+        page: all of the page as it is seen.
+    """
+    if not signs:
         return []
+    upright = move_lines(layer, quarter_turns(seen.rotation, page.right, page.bottom))
     read = [word for line in seen.lines for word in line.words]
     found = []
-    for word in (word for line in layer for word in line.words):
-        if signs.isdisjoint(word.text):
-            continue
-        there = [other for other in read if _in_one_place(word, other)]
-        if plain_word(word.text) not in plain_word("".join(other.text for other in there)):
-            found.append(word)
+    for line, turned in zip(layer, upright, strict=True):
+        for word, there in zip(line.words, turned.words, strict=True):
+            if signs.isdisjoint(word.text):
+                continue
+            others = [other for other in read if _in_one_place(there, other)]
+            if plain_word(word.text) not in plain_word("".join(other.text for other in others)):
+                found.append(word)
     return found[:_MAX_WORDS]
 
 

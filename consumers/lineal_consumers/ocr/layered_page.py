@@ -17,6 +17,7 @@ from lineal_consumers.ocr.page_geometry import quarter_turns
 from lineal_consumers.ocr.page_images import Region
 from lineal_consumers.ocr.page_raster import Raster
 from lineal_consumers.ocr.unread import find_unread_places
+from lineal_consumers.ocr.writing_direction import writing_direction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +25,19 @@ if TYPE_CHECKING:
 
 _FEW = 6
 """Pieces of ink; fewer in a picture are no text."""
+_SMALL = 3, 8
+"""Heights of small print in points, as it is measured."""
+_SHAPE = 0.6
+"""Of a letter: how many times as wide as high it is."""
+_UPRIGHT = {"across": 0, "down": 270, "up": 90}
 _MARGIN = 2.0
 """Points around a word that are its own."""
 _SURE = 0.6
 """Mean confidence from which a line in a picture is taken for text."""
+_SMALLEST = 4.0
+"""Points across and down of a picture that is looked at."""
+_MAX_SIDE = 3_000
+"""Of the grid on which pictures are joined."""
 _WHOLE = 0.6
 """Share of the page from which a picture is recognised with all that is around it."""
 _DARK = 110
@@ -58,6 +68,7 @@ def add_pictures(
         TimeoutError: recognition takes too long.
     """
     covered = _covered(layer, raster)
+    turned = _UPRIGHT[writing_direction([line.words for line in layer])]
     signals = page_signals.page_signals(raster.gray, raster.dpi)
     points = raster.width / raster.gray.shape[1] / signals.scale
     middles = _middles(signals, points)
@@ -67,12 +78,12 @@ def add_pictures(
         if part.dark:
             inside = _ink(part.raster, region)
         else:
-            inside = [(x, y) for x, y in middles if region.holds(x, y)]
-        if sum(not _at(covered, x, y) for x, y in inside) < _FEW and not _has_faint_rows(
-            part, covered
-        ):
+            inside = [piece for piece in middles if region.holds(piece.x, piece.y)]
+        if sum(
+            p.letters for p in inside if not _at(covered, p.x, p.y)
+        ) < _FEW and not _has_faint_rows(part, covered):
             continue
-        found, missed = _recognized(part, covered, config)
+        found, missed = _recognized(part, covered, turned, config)
         count += sum(len(line.words) for line in found)
         lines = _put_in(lines, found)
         unread += missed
@@ -101,42 +112,48 @@ def _at(mask: npt.NDArray[np.bool_], x: float, y: float) -> bool:
 def _apart(pictures: list[Region], raster: Raster) -> list[Region]:
     """Regions on the page that do not overlap; where one is most of the page, the page."""
     page = Region(0, 0, raster.width, raster.height)
-    regions: list[Region] = []
-    for picture in pictures:
-        region = Region(
+    on_page = [
+        Region(
             max(0.0, picture.left), max(0.0, picture.top),
             min(page.right, picture.right), min(page.bottom, picture.bottom),
-        )  # fmt: skip
-        if region.right - region.left < 4 or region.bottom - region.top < 4:
-            continue
-        # What touches is one picture: scans are often cut into strips.
-        touching = [other for other in regions if _touch(region, other)]
-        while touching:
-            regions = [other for other in regions if other not in touching]
-            region = _around([region, *touching])
-            touching = [other for other in regions if _touch(region, other)]
-        regions.append(region)
+        )
+        for picture in pictures
+    ]  # fmt: skip
+    regions = [r for r in on_page if r.right - r.left > 0 and r.bottom - r.top > 0]
+    # What touches is one picture: scans are often cut into strips, as thin as a row of pixels.
+    joined = _joined(regions, page)
+    while len(joined) < len(regions):
+        regions, joined = joined, _joined(joined, page)
+    found = [r for r in joined if r.right - r.left >= _SMALLEST and r.bottom - r.top >= _SMALLEST]
     area = (page.right * page.bottom) or 1.0
-    if any((r.right - r.left) * (r.bottom - r.top) >= _WHOLE * area for r in regions):
+    if any((r.right - r.left) * (r.bottom - r.top) >= _WHOLE * area for r in found):
         return [page]
-    return sorted(regions, key=lambda region: (region.top, region.left))
+    return sorted(found, key=lambda region: (region.top, region.left))
 
 
-def _touch(a: Region, b: Region) -> bool:
-    return (
-        a.left <= b.right + 1
-        and b.left <= a.right + 1
-        and a.top <= b.bottom + 1
-        and b.top <= a.bottom + 1
-    )
+def _joined(regions: list[Region], page: Region) -> list[Region]:
+    """Boxes around all that touch: they are painted, and what is of one piece is one."""
+    import cv2
+    import numpy as np
+
+    scale = min(1.0, _MAX_SIDE / max(page.right, page.bottom, 1.0))
+    mask = np.zeros((int(page.bottom * scale) + 3, int(page.right * scale) + 3), np.uint8)
+    corners = []
+    for left, top, right, bottom in regions:
+        row, column = int(top * scale), int(left * scale)
+        mask[row : int(bottom * scale) + 2, column : int(right * scale) + 2] = 1
+        corners.append((row, column))
+    _, pieces = cv2.connectedComponents(mask, connectivity=8)
+    found: dict[int, Region] = {}
+    for region, corner in zip(regions, corners, strict=True):
+        piece = int(pieces[corner])
+        found[piece] = _around(found.get(piece, region), region)
+    return list(found.values())
 
 
-def _around(regions: list[Region]) -> Region:
+def _around(a: Region, b: Region) -> Region:
     return Region(
-        min(region.left for region in regions),
-        min(region.top for region in regions),
-        max(region.right for region in regions),
-        max(region.bottom for region in regions),
+        min(a.left, b.left), min(a.top, b.top), max(a.right, b.right), max(a.bottom, b.bottom)
     )
 
 
@@ -165,9 +182,22 @@ def _part(region: Region, raster: Raster) -> _Part:
     return _Part(part, left / pixels, top / pixels, dark)
 
 
-def _middles(signals: page_signals.Signals, points: float) -> list[tuple[float, float]]:
+class _Piece(NamedTuple):
+    """The middle of a piece of ink, and how many letters it may be."""
+
+    x: float
+    y: float
+    letters: int
+
+
+def _middles(signals: page_signals.Signals, points: float) -> list[_Piece]:
+    """The letters of small print grow together in what is measured."""
     return [
-        ((left + width / 2) * points, (top + height / 2) * points)
+        _Piece(
+            (left + width / 2) * points,
+            (top + height / 2) * points,
+            max(1, round(width / height / _SHAPE)) if _SMALL[0] <= height <= _SMALL[1] else 1,
+        )
         for left, top, width, height, _ in signals.components.tolist()
     ]
 
@@ -183,19 +213,35 @@ def _has_faint_rows(part: _Part, covered: npt.NDArray[np.bool_]) -> bool:
     )
 
 
-def _ink(raster: Raster, region: Region) -> list[tuple[float, float]]:
+def _ink(raster: Raster, region: Region) -> list[_Piece]:
     """The middles of what may be letters in a part of the page, where they are on the page."""
     signals = page_signals.page_signals(raster.gray, raster.dpi)
     points = raster.width / raster.gray.shape[1] / signals.scale
-    return [(x + region.left, y + region.top) for x, y in _middles(signals, points)]
+    return [
+        piece._replace(x=piece.x + region.left, y=piece.y + region.top)
+        for piece in _middles(signals, points)
+    ]
 
 
 def _recognized(
-    part: _Part, covered: npt.NDArray[np.bool_], config: OcrConfig
+    part: _Part, covered: npt.NDArray[np.bool_], turned: int, config: OcrConfig
 ) -> tuple[list[Line], list[Region]]:
-    """The lines of a part of the page that the layer does not have, and what was not read."""
-    seen, _ = recognize_in_its_language(part.raster, config)
-    back = quarter_turns(seen.rotation, part.raster.width, part.raster.height).inverse()
+    """The lines of a part of the page that the layer does not have, and what was not read.
+
+    Args:
+        turned: by how many degrees clockwise the text of the page is turned to stand upright. A
+            part has too little of it to say so.
+    """
+    import numpy as np
+
+    gray, dpi, width, height = (
+        part.raster.gray, part.raster.dpi, part.raster.width, part.raster.height,
+    )  # fmt: skip
+    sideways = quarter_turns(turned, width, height)
+    if turned:
+        gray, width, height = np.ascontiguousarray(np.rot90(gray, -turned // 90)), height, width
+    seen, _ = recognize_in_its_language(Raster(gray, dpi, width, height), config)
+    back = sideways.inverse().after(quarter_turns(seen.rotation, width, height).inverse())
     x, y = part.x, part.y
 
     def placed(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:

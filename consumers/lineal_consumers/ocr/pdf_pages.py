@@ -175,9 +175,11 @@ def _read_drawn(
                 else:
                     read = make_page(seen, language, raster, number, offset)
                 return _with_fields(read, fields, raster)
+            whole = Region(0, 0, raster.width, raster.height)
             if may_call_letters_others(path, number):
-                others = find_other_figures(layer, seen)
-            for word in find_other_words(layer, seen, find_other_letters(path, number, page)):
+                others = find_other_figures(layer, seen, whole)
+            signs = find_other_letters(path, number, page)
+            for word in find_other_words(layer, seen, signs, whole):
                 place = Region(word.left, word.top, word.right, word.bottom)
                 if not any(map(str.isdigit, word.text)):
                     otherwise.append(place)

@@ -65,7 +65,9 @@ def text_layer_lines(page: pdfium.PdfPage) -> list[Line]:
         text_page.close()
     direction = writing_direction(lines)
     if direction == "across":
-        return in_reading_order(_with_paragraphs(_level(lines)))
+        across, sideways = _across_and_sideways(_level(lines))
+        read = in_reading_order(_with_paragraphs(across))
+        return [*read, *(Line(words, True) for words in sideways)]
     # pdfium hands lines out from the top down as seen, here in no order of reading: only when they
     # are in order do gaps between them tell of paragraphs.
     upright = [Line(words, False) for words in as_if_across(lines, direction)]
@@ -201,6 +203,39 @@ def _level(lines: list[list[PositionedWord]]) -> list[list[PositionedWord]]:
                 level.append([])
             level[-1].append(word)
     return level
+
+
+def _across_and_sideways(
+    lines: list[list[PositionedWord]],
+) -> tuple[list[list[PositionedWord]], list[list[PositionedWord]]]:
+    """The lines across a page, and those of several words up or down it, which have no place among
+    the others: each word would be a line of its own."""
+    across: list[list[PositionedWord]] = []
+    sideways: list[list[PositionedWord]] = []
+    at = 0
+    while at < len(lines):
+        column = lines[at][:1] if len(lines[at]) == 1 and _is_tall(lines[at][0]) else []
+        for words in lines[at + 1 :] if column else ():
+            if len(words) > 1 or not _go_on(column[-1], words[0]):
+                break
+            column.append(words[0])
+        if len(column) > 1:
+            sideways.append(column)
+        else:
+            across.append(lines[at])
+        at += max(1, len(column))
+    return across, sideways
+
+
+def _is_tall(word: PositionedWord) -> bool:
+    return len(word.text) > 2 and word.height > word.right - word.left
+
+
+def _go_on(before: PositionedWord, word: PositionedWord) -> bool:
+    """Whether two words follow one another in a column as wide as both."""
+    wide = word.right - word.left
+    apart = max(word.top - before.bottom, before.top - word.bottom)
+    return abs(word.left - before.left) + abs(word.right - before.right) < 0.5 * wide > apart
 
 
 def _with_paragraphs(lines: list[list[PositionedWord]]) -> list[Line]:

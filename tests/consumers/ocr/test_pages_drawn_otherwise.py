@@ -18,6 +18,7 @@ from pikepdf import Array, Dictionary, Name
 from PIL import ImageOps
 from reportlab.pdfgen.canvas import Canvas
 
+from lineal_consumers.ocr.hidden import HIDDEN_TEXT
 from lineal_consumers.ocr.pdf_pages import OTHER_FIGURES
 from tests.consumers.ocr.conftest import ReadPdf
 from tests.consumers.ocr.pdf_drawing import PROSE, pasted, picture, typed, written
@@ -239,7 +240,7 @@ def test_the_picture_of_a_stamp_is_read(read_pdf: ReadPdf) -> None:
     assert SERIAL in read.text
 
 
-def test_comments_are_read_also_on_a_scan_and_hidden_ones_are_not(read_pdf: ReadPdf) -> None:
+def test_comments_are_read_also_on_a_scan_and_hidden_ones_with_a_doubt(read_pdf: ReadPdf) -> None:
     def comment(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
         note = Dictionary(Type=Name.Annot, Subtype=Name.Text, Rect=[60, 300, 80, 320], F=4)
         rich = Dictionary(
@@ -256,10 +257,11 @@ def test_comments_are_read_also_on_a_scan_and_hidden_ones_are_not(read_pdf: Read
 
     scan = pasted(picture(PROSE, (1700, 2200)), 0, 0, 612)
     for page in (typed(*PROSE), scan):
-        read, _ = read_pdf(changed(written(page), comment))
+        read, doubts = read_pdf(changed(written(page), comment))
         assert read.text.count("Pay the marigold amount") == 1
         assert read.text.count("Rich & cerulean") == 1
-        assert "vermilion" not in read.text
+        assert read.text.count("vermilion") == 1
+        assert [doubt.reasons for doubt in doubts] == [(HIDDEN_TEXT,)]
         words = [read.text[word.begin : word.end] for word in read.pages[0].words]
         assert "marigold" in words
         assert read.pages[0].end == len(read.text)
@@ -377,4 +379,15 @@ def test_a_faint_picture_beside_text_is_read(read_pdf: ReadPdf) -> None:
     faint = picture((SERIAL,), (800, 160)).point(lambda level: 215 if level < 128 else 255)
     read, doubts = read_pdf(written(typed(*PROSE), pasted(faint, 60, 400, 400)))
     assert SERIAL in read.text and PROSE[0] in read.text
+    assert not doubts
+
+
+def test_a_picture_that_is_cut_into_thin_strips_is_read(read_pdf: ReadPdf) -> None:
+    whole = picture((SERIAL,), (900, 120))
+    strips = [
+        pasted(whole.crop((0, top, 900, top + 10)), 60, 400 - top * 240 / 900, 240)
+        for top in range(0, 120, 10)
+    ]
+    result, doubts = read_pdf(written(typed(*PROSE), *strips))
+    assert SERIAL in " ".join(result.text.split())
     assert not doubts

@@ -118,6 +118,21 @@ def test_lines_that_run_down_or_up_the_page_are_read_in_their_order(
     assert (first.left > last.left) == (turn == 90)
 
 
+def test_a_line_that_stands_sideways_beside_the_others_is_read_in_its_order(
+    text_pdf: Callable[..., Path], read_file: ReadFile
+) -> None:
+    def draw(page: canvas.Canvas) -> None:
+        for row in range(6):
+            page.drawString(60, 250 - 40 * row, f"line {row} holds a few words and goes on")
+        page.rotate(90)
+        page.drawString(40, -30, "archive number 4711 of May")
+
+    read = read_file(text_pdf(draw), "pdf", "text-layer")
+    lines = [line for line in read.text.split("\n") if line]
+    assert lines[-1] == "archive number 4711 of May"
+    assert [line.split()[1] for line in lines[:-1]] == [str(row) for row in range(6)]
+
+
 def test_a_word_divided_at_the_end_of_a_line_is_two_words_in_two_places(
     text_pdf: Callable[..., Path], read_file: ReadFile
 ) -> None:

@@ -41,7 +41,7 @@ from lineal_consumers.ocr.parsers.word_text import (
     WORD,
     WORD_VALUE,
     deleted_lines,
-    find_hiding_styles,
+    find_hidden_styles,
     gather_text,
     is_hidden,
     is_unseen,
@@ -122,7 +122,7 @@ class _Reader:
         self._chunks = chunks
         self._numbering = Numbering(package, package.main_part())
         styles = map(package.parse, package.related(package.main_part(), "styles"))
-        self._hiding = find_hiding_styles(root for root in styles if root is not None)
+        self._hiding = find_hidden_styles(root for root in styles if root is not None)
         self._package = package
         self._page = page
         self._characters = 0

@@ -23,7 +23,7 @@ _MAX_PIECES = 200
 """Runs that the instructions of one field are divided into."""
 
 
-def shown_by_instructions(instructions: Any) -> str:
+def field_text(instructions: Any) -> str:
     """What a viewer shows of a field, from the first piece of its instructions; nothing where that
     stands in the file as its result."""
     text = instructions.text or ""

@@ -9,7 +9,7 @@ from typing import Any
 from lineal_consumers.ocr.hidden import SMALLEST
 from lineal_consumers.ocr.parsers.formula import MATH, formula_text
 from lineal_consumers.ocr.parsers.parsed import one_line
-from lineal_consumers.ocr.parsers.word_field import shown_by_instructions
+from lineal_consumers.ocr.parsers.word_field import field_text
 
 WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -61,7 +61,7 @@ def _gather(element: Any, pieces: list[str], boxed: list[Any], readings: list[st
         elif tag in FORMULAS:
             pieces.append(formula_text(child))
         elif tag == _INSTRUCTIONS:
-            pieces.append(shown_by_instructions(child))
+            pieces.append(field_text(child))
         elif tag == _SYMBOL:
             pieces.append(_symbol(child.get(WORD + "char", "").upper()))
         elif tag == _CHECK_BOX:
@@ -86,7 +86,7 @@ def is_hidden(run: Any, styles: Mapping[str, bool]) -> bool:
     """Whether a run, its style or that of its paragraph is set to be hidden.
 
     Args:
-        styles: see :func:`find_hiding_styles`.
+        styles: see :func:`find_hidden_styles`.
     """
     properties = run.find(WORD + "rPr")
     own = None if properties is None else _vanishes(properties)
@@ -100,7 +100,7 @@ def is_hidden(run: Any, styles: Mapping[str, bool]) -> bool:
     return named is not None and styles.get(named.get(WORD_VALUE, ""), False)
 
 
-def find_hiding_styles(roots: Iterable[Any]) -> dict[str, bool]:
+def find_hidden_styles(roots: Iterable[Any]) -> dict[str, bool]:
     """Of the styles that say whether their text is hidden, or that are based on such ones, what
     they say; nothing where none hides any."""
     styles = {
