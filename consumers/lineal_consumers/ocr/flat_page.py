@@ -6,15 +6,17 @@ values of form fields.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from lineal_catalog.file_formats.pdf_objects import MAX_OBJECTS
 from lineal_consumers.ocr.form_fields import FormField, form_fields, typed_notes
 from lineal_consumers.ocr.hidden_notes import find_hidden_notes, read_hidden_notes
 from lineal_consumers.ocr.page_account import find_media
 from lineal_consumers.ocr.page_images import Region
-from lineal_consumers.ocr.pdf_files import open_flat_pdf, open_page
+from lineal_consumers.ocr.pdf_files import open_flat_pdf, open_objects, open_page
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -52,15 +54,31 @@ def open_flat_page(path: str, number: int) -> Iterator[FlatPage]:
         if not _draws_annotations(page):
             yield FlatPage(page, fields, media)
             return
-        said, drawn = _words(page), typed_notes(page, hidden, drawn=True)
-    with _flattened(path, number, hidden) as page:
-        if len(said - _words(page)) <= _MOST_LOST * len(said):
-            yield FlatPage(page, fields, media)
-            return
-    # A page that has its fonts from its parent loses them when PDFium flattens it, to those of an
-    # annotation that have the same names.
+        said, kinds = _words(page), _kinds(page)
+        drawn = typed_notes(page, hidden, drawn=True)
+    # A page that has its fonts and pictures from its parent loses them when PDFium flattens it: the
+    # fonts to those of an annotation that have the same names. Alone, it has them itself.
+    for flatten in (_flattened, _flattened_alone):
+        with flatten(path, number, hidden) as page:
+            if (
+                page is not None
+                and len(said - _words(page)) <= _MOST_LOST * len(said)
+                and _kinds(page)[: len(kinds)] == kinds
+            ):
+                yield FlatPage(page, fields, media)
+                return
     with open_page(path, number) as page:
         yield FlatPage(page, [*fields, *drawn], media)
+
+
+def _kinds(page: pdfium.PdfPage) -> list[int]:
+    """Of the objects of a page, in their order; what its annotations draw comes behind them."""
+    import pypdfium2.raw as raw
+
+    return [
+        raw.FPDFPageObj_GetType(raw.FPDFPage_GetObject(page, index))
+        for index in range(min(raw.FPDFPage_CountObjects(page), MAX_OBJECTS))
+    ]
 
 
 def _words(page: pdfium.PdfPage) -> set[str]:
@@ -90,12 +108,66 @@ def _draws_annotations(page: pdfium.PdfPage) -> bool:
 
 
 @contextmanager
-def _flattened(path: str, number: int, hidden: frozenset[int]) -> Iterator[pdfium.PdfPage]:
+def _flattened(path: str, number: int, hidden: frozenset[int]) -> Iterator[pdfium.PdfPage | None]:
     """The page in a second document, which the flattening changes."""
+    page = _flatten(open_flat_pdf(path, number), number - 1, hidden)
+    try:
+        yield page
+    finally:
+        page.close()
+
+
+@contextmanager
+def _flattened_alone(
+    path: str, number: int, hidden: frozenset[int]
+) -> Iterator[pdfium.PdfPage | None]:
+    """The same of a document of this page alone, with all that it has from its parents; None where
+    qpdf cannot make one."""
+    import pikepdf
+    import pypdfium2 as pdfium
+
+    try:
+        alone = _alone(path, number)
+    except (pikepdf.PdfError, ValueError, TypeError):
+        alone = None
+    if alone is None:
+        yield None
+        return
+    document = pdfium.PdfDocument(alone)
+    try:
+        if document.get_formtype():
+            document.init_forms()
+        page = _flatten(document, 0, hidden)
+        try:
+            yield page
+        finally:
+            page.close()
+    finally:
+        document.close()
+
+
+def _alone(path: str, number: int) -> bytes | None:
+    import pikepdf
+
+    whole = open_objects(path)
+    if whole is None or number > len(whole.pages):
+        return None
+    with pikepdf.new() as alone:
+        alone.pages.append(whole.pages[number - 1])
+        form = whole.Root.get("/AcroForm")
+        resources = form.get("/DR") if isinstance(form, pikepdf.Dictionary) else None
+        if isinstance(resources, pikepdf.Dictionary):
+            copied = alone.copy_foreign(whole.make_indirect(resources))
+            alone.Root.AcroForm = pikepdf.Dictionary(Fields=[], DR=copied)
+        out = io.BytesIO()
+        alone.save(out)
+        return out.getvalue()
+
+
+def _flatten(document: pdfium.PdfDocument, at: int, hidden: frozenset[int]) -> pdfium.PdfPage:
     import pypdfium2.raw as raw
 
-    document = open_flat_pdf(path, number)
-    page = document[number - 1]
+    page = document[at]
     for index in hidden:
         # PDFium draws what is on a layer that is switched off.
         annotation = raw.FPDFPage_GetAnnot(page, index)
@@ -104,8 +176,5 @@ def _flattened(path: str, number: int, hidden: frozenset[int]) -> Iterator[pdfiu
     flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
     if flattened == raw.FLATTEN_SUCCESS:
         page.close()
-        page = document[number - 1]
-    try:
-        yield page
-    finally:
-        page.close()
+        page = document[at]
+    return page

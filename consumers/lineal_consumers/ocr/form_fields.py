@@ -100,9 +100,10 @@ def typed_notes(
             normal = raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL
             shown = raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
             shown = shown and index not in hidden
-            if (kind == raw.FPDF_ANNOT_FREETEXT and shown) != drawn:
-                continue
             typed = _string(partial(raw.FPDFAnnot_GetStringValue, annotation, b"Contents"))
+            # PDFium makes an appearance of the plain text alone, which is none where there is none.
+            if (kind == raw.FPDF_ANNOT_FREETEXT and shown and bool(typed)) != drawn:
+                continue
             if not typed:
                 typed = _rich_text(annotation, b"RC")
             if typed:

@@ -391,3 +391,39 @@ def test_a_picture_that_is_cut_into_thin_strips_is_read(read_pdf: ReadPdf) -> No
     result, doubts = read_pdf(written(typed(*PROSE), *strips))
     assert SERIAL in " ".join(result.text.split())
     assert not doubts
+
+
+def test_pictures_that_a_page_has_from_its_parent_are_read_beside_annotations(
+    read_pdf: ReadPdf,
+) -> None:
+    def inherit(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        page.obj.Parent.Resources = page.obj.Resources
+        del page.obj.Resources
+        note = Dictionary(
+            Type=Name.Annot, Subtype=Name.FreeText, Rect=[60, 200, 260, 220], F=4,
+            DA="/Helv 12 Tf 0 g", Contents="Pay the marigold amount",
+        )  # fmt: skip
+        page.obj.Annots = Array([pdf.make_indirect(note)])
+
+    shown = pasted(picture((SERIAL,), (900, 120)), 60, 400, 240)
+    read, doubts = read_pdf(changed(written(typed(*PROSE), shown), inherit))
+    assert PROSE[0] in read.text
+    assert SERIAL in read.text
+    assert "Pay the marigold amount" in read.text
+    assert not doubts
+
+
+def test_what_is_typed_onto_a_form_with_its_formats_alone_is_read(read_pdf: ReadPdf) -> None:
+    def add(pdf: pikepdf.Pdf, page: pikepdf.Page) -> None:
+        note = Dictionary(
+            Type=Name.Annot, Subtype=Name.FreeText, Rect=[60, 200, 260, 220], F=4,
+            DA="/Helv 12 Tf 0 g", RC="<body><p>Pay the marigold amount</p></body>",
+        )  # fmt: skip
+        field = Dictionary(
+            Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="f", Rect=[60, 300, 260, 320], F=4
+        )
+        page.obj.Annots = Array([pdf.make_indirect(note), pdf.make_indirect(field)])
+        pdf.Root.AcroForm = Dictionary(Fields=Array([page.obj.Annots[1]]))
+
+    read, _ = read_pdf(changed(written(typed(*PROSE)), add))
+    assert read.text.count("Pay the marigold amount") == 1
