@@ -6,6 +6,7 @@ change would be an anomaly, and a fault that is smaller than it would be none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,10 @@ _PRIOR_READINGS = 20
 _BACK_READINGS = 120
 """A machine that has been at a point for so many readings is back there."""
 _MAX_ADDED = 8
+_SETTLING_READINGS = 20
+"""By so many readings it is found out which of the possible levels a point has."""
+_BLUR = 2.0
+"""Standard deviations of the mean of these."""
 
 
 class _Added(NamedTuple):
@@ -43,10 +48,14 @@ class _Added(NamedTuple):
 class PointTracker:
     """The point of one device, and its levels at each.
 
-    Of a point where it has not been yet the levels are those of the training, moved as far as those
-    are where it has been. Further points can be added: for good, or for a state that nobody has
-    called normal. Such a one is forgotten when the machine is back: else a fault that had lasted
-    would be a point, and none when it recurs.
+    While it is at one point the levels of others may change as those here do (wear), or not (what a
+    pump is asked for changes its flow while it runs, and none while it stands). So each of them is
+    anywhere between what it was and that much further, until the machine is there again and its
+    readings tell. Of a point where it has not been yet that begins with the levels of the training.
+
+    Further points can be added: for good, or for a state that nobody has called normal. Such a one
+    is forgotten when the machine is back: else a fault that had lasted would be a point, and none
+    when it recurs.
     """
 
     def __init__(self, known: KnownPoints, step: int) -> None:
@@ -57,6 +66,12 @@ class PointTracker:
         self._centres = np.array(known.centres)
         self.levels: Array = self._centres.copy()
         """Points × channels."""
+        self._moved: Array = np.zeros_like(self.levels)
+        """Points × channels: how much further each level may be by now."""
+        self._settling: Array = np.zeros(self.levels.shape[1])
+        """The sum of the readings that a point's levels are to be found out by."""
+        self._settling_count = 0
+        self._settling_at: int | None = None
         self._added: list[_Added | None] = []
         """Those behind the learnt ones; None: it was forgotten."""
         self._back = 0
@@ -90,12 +105,12 @@ class PointTracker:
     def place(self, rows: Array) -> tuple[Places, Moving]:
         """Where the next readings (rows × channels) are."""
         places, moving = np.empty(len(rows), np.int64), np.empty(len(rows), np.bool_)
-        levels = self._levels_to_compare()
+        lowest, highest = self._levels_to_compare()
         reach = self._known.reach
-        low = (levels - reach * self._spread).min(axis=0)
-        high = (levels + reach * self._spread).max(axis=0)
+        low = (lowest - reach * self._spread).min(axis=0)
+        high = (highest + reach * self._spread).max(axis=0)
         for number, row in enumerate(rows[:, self._switching]):
-            away = np.abs(row - levels) / self._spread
+            away = np.abs(row - np.clip(row, lowest, highest)) / self._spread
             distances = (away**2).sum(axis=1)
             nearest = int(distances.argmin())
             if self._current is None or distances[nearest] < _NEARER * distances[self._current]:
@@ -109,6 +124,7 @@ class PointTracker:
                 moving[number] = True
                 self._under_way += 1
             places[number] = self._current
+        self._settle(rows[(places == self._current) & ~moving])
         if self._added:
             self._find_switching()
         return places, moving
@@ -170,12 +186,13 @@ class PointTracker:
         if None in self._added:
             number = known + self._added.index(None)
             self._added[number - known] = one
-            self.levels[number] = level
+            self.levels[number], self._moved[number] = level, 0.0
             self._blocks[number] = blocks
         elif len(self._added) < _MAX_ADDED:
             number = len(self.levels)
             self._added.append(one)
             self.levels = np.vstack([self.levels, level])
+            self._moved = np.vstack([self._moved, np.zeros_like(level)])
             self._blocks.append(blocks)
             self._visited.append(True)
         else:
@@ -203,17 +220,40 @@ class PointTracker:
         self._switching = np.any([self._known.switching, *differing], axis=0)
         self._spread = np.array(self._known.spread)[self._switching]
 
-    def _levels_to_compare(self) -> Array:
-        """Points × switching channels. Those that were forgotten have the level of the first one,
-        which is found before them."""
-        levels: Array = self.levels[:, self._switching]
-        forgotten = [n for n, one in enumerate(self._added, len(self._centres)) if one is None]
-        levels[forgotten] = levels[0]
-        return levels
+    def _settle(self, rows: Array) -> None:
+        """Find out by the readings at the present point which of its possible levels it has."""
+        here = self.current
+        if not self._moved[here].any() or not len(rows):
+            return
+        if self._settling_at != here:
+            self._settling_at, self._settling_count = here, 0
+            self._settling = np.zeros_like(self._settling)
+        self._settling = self._settling + rows.sum(axis=0)
+        self._settling_count += len(rows)
+        if self._settling_count >= _SETTLING_READINGS:
+            mean = self._settling / self._settling_count
+            blur = _BLUR * np.array(self._known.spread) / math.sqrt(self._settling_count)
+            self.levels[here] = _likely_level(self.levels[here], self._moved[here], mean, blur)
+            self._moved[here] = 0.0
+            self._settling_at = None
+
+    def _possible(self, points: npt.NDArray[np.int64]) -> tuple[Array, Array]:
+        """The lowest and the highest levels that points may have by now."""
+        levels, moved = self.levels[points], self._moved[points]
+        return levels + np.minimum(moved, 0.0), levels + np.maximum(moved, 0.0)
+
+    def _levels_to_compare(self) -> tuple[Array, Array]:
+        """Points × switching channels: the lowest and the highest. Those that were forgotten have
+        the levels of the first one, which is found before them."""
+        points = np.arange(len(self.levels))
+        points[[n for n, one in enumerate(self._added, len(self._centres)) if one is None]] = 0
+        lowest, highest = self._possible(points)
+        return lowest[:, self._switching], highest[:, self._switching]
 
     def departures(self, rows: Array, places: Places, moving: Moving) -> Array:
         """How far readings are away from the levels of their points; none on the way."""
-        departures: Array = rows - self.levels[places]
+        lowest, highest = self._possible(places)
+        departures: Array = rows - np.clip(rows, lowest, highest)
         departures[np.ix_(moving, self._switching)] = 0.0
         return departures
 
@@ -227,7 +267,7 @@ class PointTracker:
         """Take over levels of the present point, learnt from so many blocks of readings.
 
         Args:
-            shared: a slow change, such as wear, which other points have as well.
+            shared: a slow change, which other points may have as well.
         """
         learnt = slice(0, len(self._centres))
         if not any(self._visited[learnt]):
@@ -237,12 +277,15 @@ class PointTracker:
         self._visited[here] = True
         self._blocks[here] = blocks
         if shared:
-            self.levels += level - self.levels[here]
+            still_open = self._moved[here].copy()
+            self._moved += level - self.levels[here]
+            self._moved[here] = still_open
         self.levels[here] = level
         for point, visited in enumerate(self._visited):
             if not visited and here < len(self._centres):
-                self.levels[point] = self._centres[point] + level - self._centres[here]
+                self._moved[point] = level - self._centres[here]
         self.levels[:, ~self._switching] = level[~self._switching]
+        self._moved[:, ~self._switching] = 0.0
 
     def copy(self) -> PointTracker:
         """Another one in the same state."""
@@ -255,6 +298,10 @@ class PointTracker:
         added = {"added": self._added, "back": self._back} if self._added else {}
         return {
             "levels": encode_array(self.levels),
+            "moved": encode_array(self._moved),
+            "settling": encode_array(self._settling),
+            "settling_count": self._settling_count,
+            "settling_at": self._settling_at,
             **added,
             "blocks": list(self._blocks),
             "visited": list(self._visited),
@@ -282,6 +329,22 @@ class PointTracker:
         self._under_way = int(state["under_way"])
         self._added, self._back = added, int(state.get("back", 0))
         self._find_switching()
+        self._moved = np.zeros_like(self.levels)
+        self._settling_at = state.get("settling_at")
+        if "moved" in state:  # snapshots of former versions moved the levels themselves
+            self._moved = decode_array(state["moved"], np.float64, self.levels.shape)
+            self._settling = decode_array(state["settling"], np.float64, self._settling.shape)
+            self._settling_count = int(state["settling_count"])
+
+
+def _likely_level(level: Array, moved: Array, mean: Array, blur: Array) -> Array:
+    """Of the levels between one and what has moved from it: an end that a mean of some readings
+    cannot be told from, as the ends were learnt from more of them; else the mean."""
+    ends = np.stack([level, level + moved])
+    away = np.abs(mean - ends)
+    nearer = np.where(away[0] <= away[1], ends[0], ends[1])
+    between: Array = np.clip(mean, ends.min(axis=0), ends.max(axis=0))
+    return np.where(away.min(axis=0) <= blur, nearer, between)
 
 
 def _read_added(state: Sequence[Any]) -> _Added:

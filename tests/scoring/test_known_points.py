@@ -130,6 +130,27 @@ def test_slow_changes_are_followed_at_each_point() -> None:
     assert quiet(readings, model())
 
 
+def test_a_demand_that_changes_over_the_day_is_no_anomaly_of_a_pump_that_starts_and_stops() -> None:
+    """While it stands its flow is none, whatever the demand is: what a level has moved by at one
+    point says nothing of the other."""
+
+    def readings(rows: int, seed: int) -> np.ndarray:
+        random = np.random.default_rng(seed)
+        runs = np.arange(rows) % 450 < 330
+        demand = 1 + 0.08 * np.sin(np.arange(rows) / 900)
+        ramp = np.convolve(np.concatenate([np.ones(3), runs]), np.ones(4) / 4, "valid")
+        noise = random.standard_normal((rows, 2)) * (0.05, 0.4)
+        return np.stack([1 + 4 * ramp / demand**0.2, 40 * ramp * demand], axis=1) + noise
+
+    machine = Machine(name="pump", devices=("*",), channels={name: Channel() for name in CHANNELS})
+    wanted = training_settings(ReadingsModel(**model_settings(machine)), "pca")
+    data = train(wanted, [readings(2400, 1)], [readings(1000, 2)]).data
+    assert ScoringModel(data).preparation.baseline.known is not None  # type: ignore[union-attr]
+    later = [change for change in said(readings(9000, 3), data) if change.first_seq > 1350]
+    in_alarm = sum(change.windows for change in later if isinstance(change, Closed))
+    assert in_alarm < 45
+
+
 def test_a_model_that_knows_points_takes_over_from_one_that_knows_none() -> None:
     from lineal_scoring.slot import ModelSlot
 
