@@ -37,6 +37,7 @@ def test_the_commands_of_the_page_run(tmp_path: Path) -> None:
     assert "from rome  region.job_requested" in printed[1]
 
 
+@pytest.mark.long
 def test_the_example_does_all_jobs_though_a_region_is_killed(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "lineal_cli.main"]
     done = subprocess.run(

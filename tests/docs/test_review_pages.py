@@ -73,6 +73,7 @@ def test_the_page_on_review(lineal: Lineal, tmp_path: Path) -> None:
     assert json.loads(lineal("review", "list", "--json")) == []
 
 
+@pytest.mark.long
 def test_the_page_on_labels(lineal: Lineal, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(f"greetings from the coast, number {name}")

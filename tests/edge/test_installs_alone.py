@@ -126,6 +126,7 @@ def newer_syntax(file: Path) -> str | None:
     return None
 
 
+@pytest.mark.long
 def test_the_types_hold_on_python_3_10() -> None:
     """mypy knows which names of the standard library 3.10 does not have."""
     done = subprocess.run(

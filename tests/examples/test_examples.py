@@ -38,14 +38,14 @@ def commands_of(page: str) -> list[list[str]]:
         pytest.param("photos", "photos.md", marks=long),
         pytest.param("customers", "tables.md", marks=long),
         pytest.param("health", "health.md", marks=long),
-        ("sweep", "sweeps.md"),
+        pytest.param("sweep", "sweeps.md", marks=long),
         pytest.param("transcribe", "transcription.md", marks=long),
         ("articles", "articles.md"),
-        ("serving", "serving.md"),
+        pytest.param("serving", "serving.md", marks=long),
         pytest.param("restyle", "restyling.md", marks=long),
-        ("meaning", "meaning.md"),
+        pytest.param("meaning", "meaning.md", marks=long),
         ("match", "match.md"),
-        ("notes", "graph.md"),
+        pytest.param("notes", "graph.md", marks=long),
     ],
 )
 def test_an_example_runs_in_an_empty_folder_and_its_page_is_right(

@@ -73,6 +73,7 @@ def upload(system: System) -> int:
             return error.code
 
 
+@pytest.mark.long
 def test_nothing_is_lost_and_everything_goes_on_once_there_is_room(
     new_system: NewSystem, tmp_path: Path, small_disk: Path
 ) -> None:

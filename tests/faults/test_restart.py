@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from lineal.runtime import open_runtime
 from lineal.settings import Settings
 from tests.faults.conftest import NewSystem
@@ -28,6 +30,7 @@ def parts_read(system: System) -> Counter[str]:
     )
 
 
+@pytest.mark.long
 def test_a_long_document_goes_on_where_it_was(new_system: NewSystem, tmp_path: Path) -> None:
     system = new_system(tmp_path, variables={"LINEAL_WORKERS": "1"})
     system.start()

@@ -111,6 +111,7 @@ def test_a_release_that_never_comes_healthy_is_gone_back_from_and_not_tried_agai
 STEPS: tuple[JobState, ...] = ("IN_PROGRESS", "DOWNLOADED", "VERIFIED", "ACTIVE_UNCONFIRMED")
 
 
+@pytest.mark.long
 def test_power_cuts_at_every_step_leave_an_agent_that_finishes_the_job(
     tmp_path: Path, listener: Listener, good: bytes
 ) -> None:

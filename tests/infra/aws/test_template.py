@@ -90,6 +90,7 @@ def test_more_resources_than_a_template_may_have_are_refused() -> None:
         templates(many)
 
 
+@pytest.mark.long
 def test_cfn_lint_has_nothing_to_say() -> None:
     pytest.importorskip("cfnlint", reason="cfn-lint is not installed")
     linted = subprocess.run(
