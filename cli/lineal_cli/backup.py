@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,6 +13,10 @@ from lineal_cli.options import FAILED, CommandFailed, DataOption, JsonOption, lo
 from lineal_cli.printing import count_of, print_json
 from lineal_cli.reading import existing_data, reading_blobs
 from lineal_cli.verify import print_findings
+
+if TYPE_CHECKING:
+    from lineal.backup.manifest import Manifest
+    from lineal.proof.verification import Verified
 
 
 class _Group(TyperGroup):
@@ -90,7 +95,8 @@ def verify(
     """
     from lineal.backup.manifest import read_manifest
 
-    verified = verify_source(source, key or (), quiet=as_json)
+    manifest = read_manifest(source)
+    verified = verify_source(source, manifest, key or (), quiet=as_json)
     if as_json:
         print_json(
             {
@@ -102,7 +108,7 @@ def verify(
     elif verified.first is None:
         records = count_of(int(verified.results.get("records") or 0), "record")
         objects = count_of(int(verified.results.get("objects") or 0), "object")
-        if read_manifest(source).store is None:
+        if manifest.store is None:
             typer.echo(f"{source}: {records}, {objects}: all as they were")
         else:
             typer.echo(
@@ -115,7 +121,9 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def verify_source(source: Path, keys: Any, *, quiet: bool) -> Any:
+def verify_source(
+    source: Path, manifest: Manifest, keys: Sequence[str], *, quiet: bool
+) -> Verified:
     """What the checks of a backup came to."""
     from lineal.backup.check import verify_backup
     from lineal.producers import broker_types
@@ -125,4 +133,4 @@ def verify_source(source: Path, keys: Any, *, quiet: bool) -> Any:
     trusted = [parse_verifier_key(each) for each in keys]
     outside = broker_types(load_settings())
     with work_bar(quiet=quiet) as show:
-        return verify_backup(source, show, keys=trusted, from_outside=outside)
+        return verify_backup(source, manifest, show, keys=trusted, from_outside=outside)

@@ -35,7 +35,7 @@ def restore(
     the dump is loaded into the database that LINEAL_STORE names, which is empty.
     """
     from lineal.backup.manifest import read_manifest
-    from lineal.backup.restore import restore_backup
+    from lineal.backup.restore import restoring
     from lineal_cli.backup import verify_source
     from lineal_cli.work_bar import work_bar
 
@@ -46,26 +46,22 @@ def restore(
             "the backup has a store in Postgres: name an empty database with LINEAL_STORE"
         )
     if not unverified:
-        verified = verify_source(source, key or (), quiet=as_json)
+        verified = verify_source(source, manifest, key or (), quiet=as_json)
         if verified.first is not None:
             found = count_of(len(verified.findings), "finding")
             raise CommandFailed(
                 f"the backup does not verify: {verified.first.what} ({found}: "
                 f"`lineal backup verify {source}`); --unverified restores what is there"
             )
-    with work_bar(quiet=as_json) as show:
-        restore_backup(source, settings.data, show)
+    with (
+        work_bar(quiet=as_json) as show,
+        # It has its name when all is where it belongs: else the next attempt would be refused.
+        restoring(source, manifest, settings.data, show) as made,
+    ):
         if settings.objects != "file:":
-            run_in_loop(_send_objects(settings, show))
-    if manifest.store is not None:
-        from lineal.backup.manifest import CHECKPOINTS
-        from lineal.backup.postgres import load
-        from lineal.proof.files import CheckpointFiles
-
-        row = load(settings.store, source / manifest.store.file)
-        if row is not None and row.checkpoint is not None:
-            # The dump is younger than the checkpoints that were copied before it.
-            CheckpointFiles(settings.data / CHECKPOINTS).put(row.checkpoint, row.size, keep=False)
+            run_in_loop(_send_objects(settings, made, show))
+        if manifest.store is not None:
+            _load_store(settings, source / manifest.store.file, made)
     signed = settings.log.key_file(settings.data).exists()
     if as_json:
         print_json({**manifest.model_dump(mode="json"), "data": str(settings.data)})
@@ -78,11 +74,24 @@ def restore(
         )
 
 
-async def _send_objects(settings: Settings, show: Callable[[str, int, int], None]) -> None:
+def _load_store(settings: Settings, dump: Path, made: Path) -> None:
+    from lineal.backup.manifest import CHECKPOINTS
+    from lineal.backup.postgres import load
+    from lineal.proof.files import CheckpointFiles
+
+    row = load(settings.store, dump)
+    if row is not None and row.checkpoint is not None:
+        # The dump is younger than the checkpoints that were copied before it.
+        CheckpointFiles(made / CHECKPOINTS).put(row.checkpoint, row.size, keep=False)
+
+
+async def _send_objects(
+    settings: Settings, made: Path, show: Callable[[str, int, int], None]
+) -> None:
     from lineal.backends import open_blobs
     from lineal.backup.restore import send_objects
     from lineal.store.blobs import FileBlobs
 
     async with AsyncExitStack() as stack:
-        files = FileBlobs(settings.data, settings.data / "run", "restore")
-        await send_objects(settings.data, await open_blobs(settings, files, stack), show)
+        files = FileBlobs(made, made / "run", "restore")
+        await send_objects(made, await open_blobs(settings, files, stack), show)

@@ -13,7 +13,6 @@ from lineal.backup.manifest import (
     check_part,
     listed_objects,
     part_of,
-    read_manifest,
 )
 from lineal.proof.files import CheckpointFiles
 from lineal.proof.installed_checks import installed_checks
@@ -73,6 +72,7 @@ class BackupCheck:
 
 def verify_backup(
     folder: Path,
+    manifest: Manifest,
     progress: Callable[[str, int, int], None] = lambda name, done, total: None,
     *,
     keys: Sequence[VerifierKey] = (),
@@ -87,10 +87,9 @@ def verify_backup(
         keys: those that are trusted to have signed the log; none: those that the manifest names.
 
     Raises:
-        MalformedBackup: it is none.
+        MalformedBackup: it is not whole.
         StoreUnavailable, IncompatibleDatabase: its database cannot be read.
     """
-    manifest = read_manifest(folder)
     trusted = list(keys) or [parse_verifier_key(key) for key in manifest.log_keys]
     files = CheckpointFiles(folder / CHECKPOINTS)
     database = folder / manifest.database.file

@@ -41,7 +41,7 @@ def ledger_of(url: str) -> tuple[int, LogRow | None]:
 
 
 def load(url: str, file: Path) -> LogRow | None:
-    """Load a dump into an empty database.
+    """Load a dump into an empty database: all of it, or nothing.
 
     Returns:
         What the store says of its log, which nobody extends there.
@@ -50,7 +50,7 @@ def load(url: str, file: Path) -> LogRow | None:
         NoTool: there is no ``pg_restore`` that is as new as the server and as the dump, or it
             fails.
     """
-    _run("pg_restore", url, "--no-owner", "--no-acl", "--exit-on-error", str(file))
+    _run("pg_restore", url, "--no-owner", "--no-acl", "--single-transaction", str(file))
     import psycopg
 
     from lineal.store.postgres.connection import connect

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +16,6 @@ from lineal.backup.manifest import (
     MalformedBackup,
     Manifest,
     listed_objects,
-    read_manifest,
 )
 from lineal.errors import LinealError
 from lineal.store.blobs import Blobs, FileBlobs
@@ -28,34 +28,39 @@ class FolderExists(LinealError):
     """What is restored is put into a new folder, and there is one."""
 
 
-def restore_backup(
-    source: Path, data: Path, progress: Progress = lambda what, done, total: None
-) -> Manifest:
+@contextlib.contextmanager
+def restoring(
+    source: Path,
+    manifest: Manifest,
+    data: Path,
+    progress: Progress = lambda what, done, total: None,
+) -> Iterator[Path]:
     """Copy a backup into a data folder that is made; verify it before.
 
-    The folder has its name only when all is in it.
+    Yields the folder under another name, for what has to be done before it counts as restored: it
+    gets its own when the block ends. Where that fails, nothing is left of it.
 
     Raises:
-        MalformedBackup: the source is none, or not whole.
+        MalformedBackup: the source is not whole.
         FolderExists: the data folder is there and not empty.
         OSError: something cannot be read or written.
     """
-    manifest = read_manifest(source)
     if data.exists() and (not data.is_dir() or any(data.iterdir())):
         raise FolderExists(f"{data} is there already: name a new folder, or move it away")
     data.parent.mkdir(parents=True, exist_ok=True)
     growing = data.with_name(f".{data.name}.{uuid4().hex[:8]}")
     make_private(growing)
     try:
-        _fill(source, manifest, growing, progress)
+        try:
+            _fill(source, manifest, growing, progress)
+        except FileNotFoundError as error:
+            raise MalformedBackup(f"{error.filename} is missing in the backup") from error
+        yield growing
         if data.exists():
             data.rmdir()
         growing.rename(data)
-    except FileNotFoundError as error:
-        raise MalformedBackup(f"{error.filename} is missing in the backup") from error
     finally:
         shutil.rmtree(growing, ignore_errors=True)
-    return manifest
 
 
 async def send_objects(
@@ -64,7 +69,7 @@ async def send_objects(
     """Bring the objects of a restored data folder to where the settings have them, as a bucket;
     those that are there already stay as they are. Returns how many there are.
 
-    It can be repeated: the folder's copies go when all are there.
+    The folder's copies go when all are there.
 
     Raises:
         StoreUnavailable: they cannot be stored there now.

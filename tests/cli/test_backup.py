@@ -13,7 +13,7 @@ import pytest
 
 from lineal.backup.backup import make_backup
 from lineal.backup.manifest import MalformedBackup, read_manifest
-from lineal.backup.restore import restore_backup
+from lineal.backup.restore import restoring
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -151,6 +151,17 @@ def test_a_ledger_that_was_edited_after_all_is_found_in_the_backup(
     assert answer.code == 1 and "registry: the row of" in answer.text
 
 
+def test_a_restore_that_fails_leaves_nothing_and_can_be_repeated(
+    lineal: Lineal, made: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    nowhere = "s3://lineal?endpoint=nowhere&region=eu-central-1"
+    failed = lineal("restore", made, "--data", new, LINEAL_OBJECTS=nowhere)
+    assert failed.code == 1 and "nowhere" in failed.err, failed.err
+    assert list(tmp_path.glob("*new*")) == [] == list(tmp_path.glob(".*new*"))
+    assert lineal("restore", made, "--data", new).code == 0
+
+
 def test_restored_from_a_backup_under_load(
     lineal: Lineal, data: Path, site: Path, tmp_path: Path
 ) -> None:
@@ -160,7 +171,8 @@ def test_restored_from_a_backup_under_load(
     asyncio.run(_back_up_under_load(data, target, stages))
     answer = lineal("backup", "verify", target, "--json")
     assert answer.code == 0, answer.text
-    restore_backup(target, new)
+    with restoring(target, read_manifest(target), new):
+        pass
     shutil.copy(data / "log.key", new / "log.key")
     assert lineal("verify", "--data", new).code == 0
     arrived, indexed = asyncio.run(_go_on(new, stages))
