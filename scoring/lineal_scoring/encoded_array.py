@@ -14,6 +14,11 @@ def encode_array(array: npt.NDArray[Any]) -> str:
     return b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
+def encode_some(array: npt.NDArray[Any] | None) -> str | None:
+    """An array's values as text, or None where there is none."""
+    return None if array is None else encode_array(array)
+
+
 def decode_array(text: str, dtype: type[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """The array of such a text.
 
