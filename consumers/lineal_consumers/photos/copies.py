@@ -32,7 +32,10 @@ _COMMON = 0.05
 """... unless there is hardly anything on the photos of a line: then by less than this share of what
 all but so few pairs of them differ by. Of a folder that came twice, few pairs are copies."""
 _SAMPLE = 200
-_SAMPLE_LAID_OVER = 16
+_SAMPLE_LAID_OVER = 10
+_HARDLY_LESS = 0.7
+"""Levels by which a part of a photo differs from it in any case. Where shots of a line have to
+differ by less to be copies, none is looked for."""
 
 
 def first_of_each(photos: Iterable[Pixels]) -> list[int]:
@@ -82,6 +85,8 @@ def _join_parts(first: list[int], photos: list[Features]) -> None:
         seen = (photos[place], mirrored(photos[place]))
         pairs += [min(distance(photos[other], one) for one in seen) for other in sample[:count]]
     limit = _limit(np.array(pairs, np.float32), _SAME_PART)
+    if limit < _HARDLY_LESS:
+        return
     descriptors = np.array([photos[place].descriptors for place in own])
     part_of: dict[int, int] = {}
     for count, place in enumerate(own):

@@ -41,9 +41,9 @@ _BRIGHTEST = 248
 """Of 256 levels, where compression may have changed 255."""
 _FAR = 12.0
 """Levels that a movement to a fraction of a pixel does not make up for."""
-_CANDIDATES = 4
+_CANDIDATES = 2
 """Photos that one is laid over, those with most features in common."""
-_ROUNDS = 40
+_ROUNDS = 20
 
 
 class Features(NamedTuple):
@@ -137,7 +137,7 @@ def _mutual(alike: Floats) -> npt.NDArray[np.int64]:
 
 def _refined(target: Grey, source: Grey, back: Floats) -> Floats:
     """A movement to a fraction of a pixel (Evangelidis and Psarakis 2008)."""
-    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ROUNDS, 1e-4)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _ROUNDS, 1e-3)
     covered = _moved(np.full(source.shape, 255, np.uint8), back, target.shape)
     with suppress(cv2.error):  # it does not converge: the movement is as good as the features are
         _, refined = cv2.findTransformECC(
