@@ -35,7 +35,7 @@ def restore(
     the dump is loaded into the database that LINEAL_STORE names, which is empty.
     """
     from lineal.backup.manifest import read_manifest
-    from lineal.backup.restore import restoring
+    from lineal.backup.restore import restored_folder
     from lineal_cli.backup import verify_source
     from lineal_cli.work_bar import work_bar
 
@@ -56,7 +56,7 @@ def restore(
     with (
         work_bar(quiet=as_json) as show,
         # It has its name when all is where it belongs: else the next attempt would be refused.
-        restoring(source, manifest, settings.data, show) as made,
+        restored_folder(source, manifest, settings.data, show) as made,
     ):
         if settings.objects != "file:":
             run_in_loop(_send_objects(settings, made, show))

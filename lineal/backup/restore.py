@@ -29,7 +29,7 @@ class FolderExists(LinealError):
 
 
 @contextlib.contextmanager
-def restoring(
+def restored_folder(
     source: Path,
     manifest: Manifest,
     data: Path,

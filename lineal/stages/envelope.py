@@ -66,6 +66,11 @@ class Envelope:
         return self._noted("partitionkey", self._raw.partitionkey)
 
     @property
+    def traceparent(self) -> str | None:
+        """Its place in a trace (W3C Trace Context): spans of one's own go on from here."""
+        return self._noted("traceparent", self._raw.traceparent)
+
+    @property
     def correlation_id(self) -> str:
         """What the event is part of the history of: an order, a machine."""
         return self._noted("correlation_id", self._raw.correlationid)

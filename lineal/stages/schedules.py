@@ -41,7 +41,8 @@ class Schedule(NamedTuple):
 
     def next_after(self, time_us: int) -> int:
         """Its first time after one, both in microseconds since the Unix epoch. Where clocks are put
-        forward, what falls into the gap is after it; where they are put back, it is once.
+        forward, a fixed time in the gap is after it; where they are put back, it is once. With
+        ``*`` in the minute or the hour it goes by the clock: not at all in a gap, and twice.
 
         Raises:
             WrongSchedule: there is none.

@@ -23,7 +23,7 @@ class AnomalyHold:
         """Whether a person has called it a fault: it is held while it lasts."""
 
     @property
-    def is_opening(self) -> bool:
+    def is_new(self) -> bool:
         """Whether channels can still join those that are held."""
         return self._readings < self.rules.onset
 

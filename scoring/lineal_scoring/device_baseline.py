@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lineal_scoring.anomaly_hold import AnomalyHold
-from lineal_scoring.encoded_array import decode_array, encode_array, encode_some
+from lineal_scoring.encoded_array import decode_array, encode_array, encode_optional
 from lineal_scoring.known_points import PointTracker
 from lineal_scoring.operating_point import (
     OperatingPoint,
@@ -70,9 +70,9 @@ class DeviceBaseline:
         return self._watched is not None
 
     @property
-    def is_blind(self) -> bool:
-        """Whether nothing can be said meanwhile."""
-        return self.is_learning and not self._accepted
+    def is_usable(self) -> bool:
+        """Whether something can be said of readings meanwhile."""
+        return self._accepted or not self.is_learning
 
     def departures(self, rows: slice) -> Array:
         """How far readings are away from their levels."""
@@ -185,8 +185,8 @@ class DeviceBaseline:
         state: dict[str, Any] = {
             "blocks": self._blocks,
             "level": encode_array(self.level),
-            "unlearned": encode_some(rows),
-            "unlearned_filled": encode_some(filled),
+            "unlearned": encode_optional(rows),
+            "unlearned_filled": encode_optional(filled),
         }
         if self._hold is not None:
             state |= self._hold.snapshot()
@@ -250,7 +250,7 @@ class DeviceBaseline:
         """Per channel, how much of the weight stays while an anomaly is open."""
         if (hold := self._hold) is None:
             return self._follow
-        if hold.is_opening:
+        if hold.is_new:
             newest = self.departures(self._recent.newest(hold.rules.span)).mean(axis=0)
             hold.note(newest, None if self._point is None else self._point.departure)
         switching = None if self._tracker is None else self._tracker.switching

@@ -14,7 +14,7 @@ def encode_array(array: npt.NDArray[Any]) -> str:
     return b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
-def encode_some(array: npt.NDArray[Any] | None) -> str | None:
+def encode_optional(array: npt.NDArray[Any] | None) -> str | None:
     """An array's values as text, or None where there is none."""
     return None if array is None else encode_array(array)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lineal_scoring.backlog import Backlog
 from lineal_scoring.device_baseline import DeviceBaseline
-from lineal_scoring.encoded_array import decode_array, encode_array, encode_some
+from lineal_scoring.encoded_array import decode_array, encode_array, encode_optional
 from lineal_scoring.last_values import LastValues, is_missing
 from lineal_scoring.preparation import Array, Preparation
 from lineal_scoring.recent_rows import RecentRows
@@ -147,7 +147,7 @@ class WindowStream:
             "next_seq": self._next_seq,
             "block_end": self._block_end,
             "since_filled": self._since_filled,
-            "pending": encode_some(self._backlog.joined()),
+            "pending": encode_optional(self._backlog.joined()),
             "rows": encode_array(self._recent.values[:end]),
             "filled": encode_array(self._recent.missing[:end]),
             "last": encode_array(self._last.values),
@@ -209,6 +209,6 @@ class WindowStream:
             values=self._baseline.model_input(newest)[np.newaxis],
             missing=missing,
             constant=constant,
-            usable=usable and not self._baseline.is_blind,
+            usable=usable and self._baseline.is_usable,
             learning=self._baseline.is_learning,
         )

@@ -13,7 +13,7 @@ import pytest
 
 from lineal.backup.backup import make_backup
 from lineal.backup.manifest import MalformedBackup, read_manifest
-from lineal.backup.restore import restoring
+from lineal.backup.restore import restored_folder
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
 from lineal.settings import Settings
@@ -171,7 +171,7 @@ def test_restored_from_a_backup_under_load(
     asyncio.run(_back_up_under_load(data, target, stages))
     answer = lineal("backup", "verify", target, "--json")
     assert answer.code == 0, answer.text
-    with restoring(target, read_manifest(target), new):
+    with restored_folder(target, read_manifest(target), new):
         pass
     shutil.copy(data / "log.key", new / "log.key")
     assert lineal("verify", "--data", new).code == 0

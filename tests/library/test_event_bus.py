@@ -75,6 +75,15 @@ async def test_what_is_acknowledged_is_done_and_the_rest_comes_again(app: EventB
         await seen[0].ack()
 
 
+async def test_a_consumer_reads_where_an_event_stands_in_its_trace(app: EventBus) -> None:
+    async with app.subscribe("shipping", Task) as tasks:
+        await app.publish(task(1))
+        received = await anext(aiter(tasks))
+        [published] = await events_on(app.runtime, Task.type)
+        assert published.traceparent is not None
+        assert received.event.traceparent == published.traceparent
+
+
 async def test_events_of_a_key_come_one_after_another(app: EventBus) -> None:
     async with app.subscribe("shipping", Task) as tasks:
         await app.publish(task(1), task(2))

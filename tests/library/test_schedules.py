@@ -88,6 +88,14 @@ def test_when_clocks_are_put_forward_and_back() -> None:
     once = early.next_after(local(2026, 10, 24, 12))
     assert once == local(2026, 10, 25, 2, 30)
     assert early.next_after(once) == local(2026, 10, 26, 2, 30)
+    hourly = Schedule("hourly", "30 * * * *", "Europe/Berlin")
+    spring, autumn = local(2026, 3, 29, 1), local(2026, 10, 25, 1)
+    assert hourly.next_after(spring) == local(2026, 3, 29, 1, 30)
+    assert hourly.next_after(local(2026, 3, 29, 1, 30)) == local(2026, 3, 29, 3, 30)
+    in_autumn = [autumn]
+    for _ in range(4):
+        in_autumn.append(hourly.next_after(in_autumn[-1]))
+    assert in_autumn[-1] == local(2026, 10, 25, 3, 30), "half past two is twice"
 
 
 @pytest.mark.parametrize(

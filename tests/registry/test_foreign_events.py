@@ -190,6 +190,14 @@ def test_only_a_foreign_type_makes_events_of_foreign_messages() -> None:
     assert read_event("registry.other", 0, 5, b"k", RECORDED, [], 0).type == UNREADABLE
 
 
+def test_a_message_without_a_value_says_so_and_an_empty_one_has_no_header() -> None:
+    deleted = read_event("registry.orders", 0, 5, b"k", None, [], 0)
+    assert deleted.type == UNREADABLE and "tombstone" in (deleted.subject or "")
+    assert message(b"", 6).type == "registry.orders"
+    with pytest.raises(MalformedMessage, match="header"):
+        split_frame(message(b"", 6).data)
+
+
 async def test_a_stage_reads_one_and_writes_another_and_waits_through_an_outage(
     tmp_path: Path,
 ) -> None:

@@ -61,13 +61,13 @@ def read_event(
         return from_kafka(key, value, headers, appended_us)
     except MalformedEvent as error:
         foreign = foreign_of(topic)
-        if foreign is not None and value:
+        if foreign is not None and value is not None:
             return foreign_event(
                 value, topic, foreign.media_type, f"{topic}/{partition}/{offset}", key, appended_us
             )
         return unreadable_event(
             value or b"",
-            str(error),
+            str(error) if foreign is None else "the message has no value (a tombstone)",
             id=f"{topic}/{partition}/{offset}",
             source=f"kafka:{topic}",
             key=None if key is None else key.decode(errors="backslashreplace"),
