@@ -33,6 +33,8 @@ _COMMON = 0.05
 all but so few pairs of them differ by. Of a folder that came twice, few pairs are copies."""
 _SAMPLE = 200
 _SAMPLE_LAID_OVER = 10
+_COMMON_LAID_OVER = 0.1
+"""Most shots of different things cannot be laid over each other, and copies may be many."""
 _HARDLY_LESS = 0.7
 """Levels by which a part of a photo differs from it in any case. Where shots of a line have to
 differ by less to be copies, none is looked for."""
@@ -84,7 +86,7 @@ def _join_parts(first: list[int], photos: list[Features]) -> None:
     for count, place in enumerate(sample):
         seen = (photos[place], mirrored(photos[place]))
         pairs += [min(distance(photos[other], one) for one in seen) for other in sample[:count]]
-    limit = _limit(np.array(pairs, np.float32), _SAME_PART)
+    limit = _limit(np.array(pairs, np.float32), _SAME_PART, _COMMON_LAID_OVER)
     if limit < _HARDLY_LESS:
         return
     descriptors = np.array([photos[place].descriptors for place in own])
@@ -110,8 +112,8 @@ def _distances(thumbnails: Floats, spread: Floats, place: int) -> Floats:
     return found
 
 
-def _limit(distances: Floats, limit: float) -> float:
+def _limit(distances: Floats, limit: float, common: float = _COMMON) -> float:
     """How far copies are from each other at most, by the distances of any pairs."""
     if not len(distances):
         return limit
-    return min(limit, _SAME_SHARE * float(np.quantile(distances, _COMMON, method="lower")))
+    return min(limit, _SAME_SHARE * float(np.quantile(distances, common, method="lower")))
