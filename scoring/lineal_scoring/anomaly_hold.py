@@ -27,6 +27,11 @@ class AnomalyHold:
         """Whether channels can still join those that are held."""
         return self._readings < self.rules.onset
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether it has lasted long enough to be the new normal, and nobody calls it a fault."""
+        return self._readings > self.rules.accept_after and not self._is_fault
+
     def note(self, departures: Array, usual: Array | None) -> None:
         """Hold what has departed from its level.
 
@@ -49,7 +54,7 @@ class AnomalyHold:
             switching: channels whose levels depend on where the device is; None: there are none.
         """
         self._readings += readings
-        if self._readings > self.rules.accept_after and not self._is_fault:
+        if self.is_accepted:
             return np.ones_like(follow)
         if self._readings < self.rules.onset:
             return follow

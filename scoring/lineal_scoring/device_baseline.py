@@ -115,6 +115,8 @@ class DeviceBaseline:
             return
         rows, filled = self._unlearned
         self._unlearned = None
+        if held and self._stays_elsewhere():
+            return
         weight: float | Array = max(self._weight, 1.0 / (self._blocks + 1))
         if held:
             weight = weight * self._shares_during_anomaly(len(rows))
@@ -141,7 +143,7 @@ class DeviceBaseline:
         newest = self._recent.newest(span)
         if self._tracker is None:
             self.level = self._recent.values[newest].mean(axis=0)
-        else:
+        elif not self._add_point(self._tracker, newest, for_good=True):
             self.level = self.level + self.departures(newest).mean(axis=0)
         self._blocks = max(1, (newest.stop - newest.start) // self._step)
         self._keep_level(shared=False)
@@ -168,6 +170,8 @@ class DeviceBaseline:
             self._watch(self._recent.values[:kept])
         if self._tracker is not None:
             if other._tracker is None or old is None or old.known != new.known:
+                if other._tracker is not None:
+                    self._tracker.adopt(other._tracker)
                 self._find_place(self._tracker, kept)
                 return
             self._tracker = other._tracker.copy()
@@ -241,6 +245,30 @@ class DeviceBaseline:
                 decode_array(state["unlearned"], np.float64, (-1, channels)),
                 None if filled is None else decode_array(filled, np.bool_, (-1, channels)),
             )
+
+    def _add_point(self, tracker: PointTracker, newest: slice, *, for_good: bool) -> bool:
+        """Take the newest readings for a point of their own, where they are of none; see
+        :meth:`PointTracker.add`."""
+        recent = self._recent
+        level = recent.values[newest].mean(axis=0)
+        blocks = max(1, (newest.stop - newest.start) // self._step)
+        if not tracker.add(level, blocks, for_good=for_good):
+            return False
+        here = slice(0, recent.end)
+        tracker.place_again(recent.values[here], recent.places[here], recent.moving[here])
+        self.level = tracker.level.copy()
+        return True
+
+    def _stays_elsewhere(self) -> bool:
+        """Whether an anomaly has lasted long enough to be the new normal, at another point than
+        those that are known: the levels of these are left as they are."""
+        if self._hold is None or self._tracker is None or not self._hold.is_accepted:
+            return False
+        newest = self._recent.newest(self._hold.rules.span)
+        if not self._add_point(self._tracker, newest, for_good=False):
+            return False
+        self._blocks = self._tracker.blocks
+        return True
 
     def _keep_level(self, *, shared: bool) -> None:
         if self._tracker is not None:
