@@ -63,15 +63,17 @@ def _whole_copies(thumbnails: Floats) -> list[int]:
     thumbnails /= np.maximum(spread, 1e-6)[:, None]
     sample = slice(0, _SAMPLE)
     pairs = [
-        _distances(thumbnails[sample], spread[sample], place)[:place]
+        _distances(thumbnails[sample], spread[sample], place)[:, :place]
         for place in range(len(thumbnails[sample]))
     ]
-    limit = _limit(np.concatenate(pairs) if pairs else np.empty(0, np.float32), _SAME_LEVELS)
+    # A limit each: a piece that is round lies nearer to others in some of many orientations.
+    known = np.concatenate(pairs, axis=1) if pairs else np.empty((2, 0), np.float32)
+    limits = np.array([[_limit(distances, _SAME_LEVELS)] for distances in known])
     first: list[int] = []
     for place in range(len(thumbnails)):
         before = slice(0, place + 1)
-        distances = _distances(thumbnails[before], spread[before], place)
-        alike = int(np.flatnonzero(distances <= limit)[0]) if place else 0
+        same = (_distances(thumbnails[before], spread[before], place) <= limits).any(axis=0)
+        alike = int(np.flatnonzero(same)[0]) if place else 0
         first.append(first[alike] if alike < place else place)
     return first
 
@@ -102,13 +104,14 @@ def _join_parts(first: list[int], photos: list[Features]) -> None:
 
 
 def _distances(thumbnails: Floats, spread: Floats, place: int) -> Floats:
-    """Of all from the one at a place, however that is turned or mirrored, in levels; that of itself
-    being none."""
+    """Of all from the one at a place, in levels, that of itself being none: as it is, and mirrored
+    or turned to where it is nearest."""
     one = thumbnails[place].reshape(_SIDE, _SIDE)
     turned = [np.rot90(side, turns) for side in (one, one[:, ::-1]) for turns in range(4)]
-    alike = (thumbnails @ np.array(turned).reshape(8, -1).T).max(axis=1) / thumbnails.shape[1]
+    each = thumbnails @ np.array(turned).reshape(8, -1).T
+    alike = np.stack([each[:, 0], each[:, 1:].max(axis=1)]) / thumbnails.shape[1]
     found: Floats = np.maximum(spread, spread[place]) * np.sqrt(1 - np.clip(alike, 0, 1) ** 2)
-    found[place] = 0
+    found[:, place] = 0
     return found
 
 
