@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 SOURCE = "lineal:emit"
 _CHUNK = 1 << 16
+_RESEMBLES = 0.9
 _OCTETS = "application/octet-stream"
 
 
@@ -67,12 +69,15 @@ def emit(
     installed stage makes, and document.arrived.
     """
     from lineal.admission import reserved_reason
+    from lineal.events import known_types
     from lineal_producers.admission_policies import EMIT, OPERATOR
 
     settings = load_settings(data)
     policy = OPERATOR if as_operator else EMIT
     if (reason := reserved_reason(topic, policy)) is not None:
         raise _refusal(reason, policy)
+    if (meant := _meant(topic, known_types())) is not None:
+        typer.echo(f"no event type here is called {topic}. Did you mean {meant}?", err=True)
     reads_stdin = file is None or str(file) == "-"
     if reads_stdin and sys.stdin.isatty():
         typer.echo("Type JSON, one event a line; end with Ctrl-D.", err=True)
@@ -92,6 +97,13 @@ def emit(
         )
     else:
         typer.echo(f"published {count_of(len(placed), 'event')} to {topic}")
+
+
+def _meant(topic: str, types: Collection[str]) -> str | None:
+    """The type that a misspelt one resembles; None where there is such a type, or it is of its
+    own."""
+    nearest = difflib.get_close_matches(topic, types, n=1, cutoff=_RESEMBLES)
+    return nearest[0] if nearest and topic not in types else None
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

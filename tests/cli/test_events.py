@@ -52,6 +52,14 @@ def test_topics_shows_what_waits_for_a_group(lineal: Lineal, data: Path) -> None
     assert arrived.split("\t")[4:] == ["register", "2", "", ""]
 
 
+def test_emit_names_the_type_that_a_misspelt_one_resembles(lineal: Lineal, data: Path) -> None:
+    misspelt = lineal("emit", "document.arrivd", "--data", data, stdin=b'{"a": 1}')
+    assert (misspelt.code, misspelt.text.strip()) == (0, "published 1 event to document.arrivd")
+    assert "Did you mean document.arrived?" in misspelt.err
+    own = lineal("emit", "parcel.weighed", "--data", data, stdin=b'{"a": 1}')
+    assert own.err == ""
+
+
 def test_topics_shows_what_is_tried_again_later(lineal: Lineal, tmp_path: Path) -> None:
     @stage("charge", version="1", memo=False, retry_delays=["1h"])
     async def charge(task: Task) -> None:
