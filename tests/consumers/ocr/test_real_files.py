@@ -9,6 +9,7 @@ from pathlib import Path
 import pypdfium2 as pdfium
 import pytest
 
+from lineal_consumers.ocr import page_raster
 from lineal_consumers.ocr.config import OcrConfig
 from tests.consumers.ocr.conftest import ReadFile
 
@@ -90,8 +91,10 @@ def test_a_form_gives_all_its_pairs(
 
 
 def test_one_huge_image_is_read_within_its_limits(
-    real_file: Callable[[str], Path], read_file: ReadFile
+    real_file: Callable[[str], Path], read_file: ReadFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Drawing it takes about as long as a page may: a slow machine would leave it half drawn.
+    monkeypatch.setattr(page_raster, "_MAX_SECONDS", 60.0)
     config = OcrConfig(max_pixels=10_000_000)
     read = read_file(real_file("scans/hugemono.pdf"), config=config)
     assert "very big image" in read.text
