@@ -48,8 +48,8 @@ class _Added(NamedTuple):
 class PointTracker:
     """The point of one device, and its levels at each.
 
-    While it is at one point the levels of others may change as those here do (wear), or not (what a
-    pump is asked for changes its flow while it runs, and none while it stands). So each of them is
+    While it is at one point the levels of others may change as those here do (wear), or not (a
+    pump's flow goes with the demand while it runs, and is none while it stands). So each of them is
     anywhere between what it was and that much further, until the machine is there again and its
     readings tell. Of a point where it has not been yet that begins with the levels of the training.
 
@@ -69,7 +69,7 @@ class PointTracker:
         self._moved: Array = np.zeros_like(self.levels)
         """Points × channels: how much further each level may be by now."""
         self._settling: Array = np.zeros(self.levels.shape[1])
-        """The sum of the readings that a point's levels are to be found out by."""
+        """The sum of the readings of this stay that a point's levels are to be found out by."""
         self._settling_count = 0
         self._settling_at: int | None = None
         self._added: list[_Added | None] = []
@@ -109,18 +109,21 @@ class PointTracker:
         reach = self._known.reach
         low = (lowest - reach * self._spread).min(axis=0)
         high = (highest + reach * self._spread).max(axis=0)
-        for number, row in enumerate(rows[:, self._switching]):
-            away = np.abs(row - np.clip(row, lowest, highest)) / self._spread
-            distances = (away**2).sum(axis=1)
-            nearest = int(distances.argmin())
-            if self._current is None or distances[nearest] < _NEARER * distances[self._current]:
+        values = rows[:, self._switching]
+        each = values[:, np.newaxis]
+        away = np.abs(each - np.clip(each, lowest, highest)) / self._spread
+        distances, near = (away**2).sum(axis=2), (away <= reach).all(axis=2)
+        between = ((low <= values) & (values <= high)).all(axis=1)
+        for number, nearest in enumerate(distances.argmin(axis=1).tolist()):
+            to_each = distances[number]
+            if self._current is None or to_each[nearest] < _NEARER * to_each[self._current]:
                 self._current = nearest
             moving[number] = False
-            if (away[self._current] <= reach).all():
+            if near[number, self._current]:
                 self._under_way = max(0, self._under_way - 1)
                 if self._added:
                     self._note_return()
-            elif self._under_way < self._known.transit and ((low <= row) & (row <= high)).all():
+            elif self._under_way < self._known.transit and between[number]:
                 moving[number] = True
                 self._under_way += 1
             places[number] = self._current
@@ -223,11 +226,12 @@ class PointTracker:
     def _settle(self, rows: Array) -> None:
         """Find out by the readings at the present point which of its possible levels it has."""
         here = self.current
-        if not self._moved[here].any() or not len(rows):
-            return
         if self._settling_at != here:
+            # what a stay before has left says nothing of this one
             self._settling_at, self._settling_count = here, 0
             self._settling = np.zeros_like(self._settling)
+        if not self._moved[here].any() or not len(rows):
+            return
         self._settling = self._settling + rows.sum(axis=0)
         self._settling_count += len(rows)
         if self._settling_count >= _SETTLING_READINGS:
@@ -235,7 +239,6 @@ class PointTracker:
             blur = _BLUR * np.array(self._known.spread) / math.sqrt(self._settling_count)
             self.levels[here] = _likely_level(self.levels[here], self._moved[here], mean, blur)
             self._moved[here] = 0.0
-            self._settling_at = None
 
     def _possible(self, points: npt.NDArray[np.int64]) -> tuple[Array, Array]:
         """The lowest and the highest levels that points may have by now."""

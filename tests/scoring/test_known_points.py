@@ -14,9 +14,10 @@ from lineal_consumers.retrain.finding_points import find_points
 from lineal_consumers.retrain.readings_learner import training_settings
 from lineal_consumers.retrain.training import train
 from lineal_scoring.alarm import Closed, Opened, Transition
+from lineal_scoring.known_points import PointTracker
 from lineal_scoring.machine import Channel, Machine
 from lineal_scoring.model import ScoringModel
-from lineal_scoring.preparation import Preparation
+from lineal_scoring.preparation import KnownPoints, Preparation
 from lineal_scoring.scorer import Answer, DeviceScorer
 
 CHANNELS = ("pressure", "flow")
@@ -149,6 +150,28 @@ def test_a_demand_that_changes_over_the_day_is_no_anomaly_of_a_pump_that_starts_
     later = [change for change in said(readings(9000, 3), data) if change.first_seq > 1350]
     in_alarm = sum(change.windows for change in later if isinstance(change, Closed))
     assert in_alarm < 45
+
+
+def test_a_stay_too_short_to_tell_the_level_says_nothing_of_the_next() -> None:
+    known = KnownPoints(
+        centres=((0.0,), (10.0,)), switching=(True,), spread=(0.1,), reach=6.0, transit=5
+    )
+    tracker = PointTracker(known, 5)
+
+    def stay(level: float, readings: int) -> None:
+        for _ in range(readings // 5):
+            tracker.place(np.full((5, 1), level))
+
+    for level, at in ((0.0, 0), (10.0, 1), (0.0, 0)):
+        stay(level, 25)
+        tracker.take(np.array([level]), 5, shared=False)
+        assert tracker.current == at
+    tracker.take(np.array([0.4]), 6, shared=True)  # worn, or what is asked of it here has changed
+    stay(10.0, 15)
+    stay(0.4, 25)
+    tracker.take(np.array([0.8]), 7, shared=True)
+    stay(10.8, 20)
+    assert tracker.level == pytest.approx([10.8])
 
 
 def test_a_model_that_knows_points_takes_over_from_one_that_knows_none() -> None:
