@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from aiobotocore.session import get_session
 
+from lineal.aws_session import aws_session
 from lineal.daemon import Daemon
 from lineal.dead_letters import LetterFilter, waiting_letters
 from lineal.effects.records import lineage_records
@@ -40,7 +40,7 @@ async def target(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
     bucket = f"lineal-{uuid.uuid4().hex[:12]}"
-    async with get_session().create_client("s3", **aws.client_settings) as client:
+    async with aws_session().create_client("s3", **aws.client_settings) as client:
         place = {"LocationConstraint": aws.region}
         await client.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
     for name, value in aws.environment.items():

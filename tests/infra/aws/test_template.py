@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from aiobotocore.session import get_session
 
 from infra.aws.template import (
     FOLDER,
@@ -23,6 +22,7 @@ from infra.aws.template import (
     render,
     templates,
 )
+from lineal.aws_session import aws_session
 from lineal.bus.aws.names import topic_resource
 from lineal.daemon import Daemon
 from lineal.runtime import Runtime, open_runtime
@@ -115,7 +115,7 @@ async def deployed(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
     prefix = f"s{uuid.uuid4().hex[:8]}-"
     bucket = f"stack-{prefix}x"
     outputs: dict[str, str] = {}
-    session = get_session()
+    session = aws_session()
     async with (
         session.create_client("cloudformation", **aws.client_settings) as client,
         session.create_client("s3", **aws.client_settings) as s3,
@@ -143,7 +143,7 @@ async def deployed(aws: Emulator, monkeypatch: pytest.MonkeyPatch) -> dict[str, 
 
 async def counts(emulator: Emulator, prefix: str) -> tuple[int, int, int]:
     """How many topics, queues and subscriptions have this prefix."""
-    session = get_session()
+    session = aws_session()
     async with (
         session.create_client("sns", **emulator.client_settings) as sns,
         session.create_client("sqs", **emulator.client_settings) as sqs,

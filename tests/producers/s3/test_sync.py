@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiobotocore.session import get_session
 
+from lineal.aws_session import aws_session
 from lineal.errors import StoreUnavailable
 from lineal.runtime import Runtime
 from lineal_local.aws import Emulator
@@ -27,13 +27,13 @@ from tests.services.cut_off import cut_off_after
 
 @pytest.fixture
 async def s3(aws: Emulator) -> AsyncIterator[Any]:
-    async with get_session().create_client("s3", **aws.client_settings) as client:
+    async with aws_session().create_client("s3", **aws.client_settings) as client:
         yield client
 
 
 @pytest.fixture
 async def sqs(aws: Emulator) -> AsyncIterator[Any]:
-    async with get_session().create_client("sqs", **aws.client_settings) as client:
+    async with aws_session().create_client("sqs", **aws.client_settings) as client:
         yield client
 
 
@@ -189,7 +189,7 @@ async def test_an_object_that_breaks_off_is_taken_the_next_time(
     await put(s3, bucket, a=b"x" * (1 << 20))
     async with cut_off_after(aws.endpoint_url, 300_000) as endpoint:
         settings = {**aws.client_settings, "endpoint_url": endpoint}
-        async with get_session().create_client("s3", **settings) as client:
+        async with aws_session().create_client("s3", **settings) as client:
             with pytest.raises(StoreUnavailable, match="s3://"):
                 await sync(client, runtime, bucket)
     assert await arrived(runtime) == []
