@@ -40,7 +40,7 @@ def may_hide_text(page: Any) -> bool:
 
     covers: list[Box] = []
     pictures = invisible = False
-    # From what is painted last to what is painted first.
+    # From what is painted last, the annotations, to what is painted first.
     if _annotations_hide(page, covers):
         return True
     for item in walk_page_objects(page):
@@ -49,8 +49,9 @@ def may_hide_text(page: Any) -> bool:
                 covers.append(box)
         elif item.kind == raw.FPDF_PAGEOBJ_IMAGE:
             pictures = True
-            if len(covers) < _MAX_COVERS:
-                covers += _large(item.around.after(matrix_of(item.handle)).box(0, 0, 1, 1))
+            box = item.around.after(matrix_of(item.handle)).box(0, 0, 1, 1)
+            if len(covers) < _MAX_COVERS and _can_cover(box):
+                covers.append(box)
         elif item.kind == raw.FPDF_PAGEOBJ_TEXT:
             mode = raw.FPDFTextObj_GetTextRenderMode(item.handle)
             if mode == raw.FPDF_TEXTRENDERMODE_INVISIBLE:
@@ -87,8 +88,9 @@ def _annotations_hide(page: Any, covers: list[Box]) -> bool:
         raw.FPDFPage_CloseAnnot(annotation)
         if pale:
             return True
-        if filled and len(covers) < _MAX_COVERS:
-            covers += _large((rect.left, rect.bottom, rect.right, rect.top))
+        box = rect.left, rect.bottom, rect.right, rect.top
+        if filled and len(covers) < _MAX_COVERS and _can_cover(box):
+            covers.append(box)
     return False
 
 
@@ -144,13 +146,14 @@ def _cover(item: PageObject) -> Box | None:
     colour, box = fill_of(item.handle), bounds_of(item.handle)
     if item.clear or colour is None or colour[3] < 255 - CLEAR or box is None:
         return None
-    return next(iter(_large(item.around.box(*box))), None)
+    box = item.around.box(*box)
+    return box if _can_cover(box) else None
 
 
-def _large(box: Box) -> list[Box]:
-    """The box, if it can hide something."""
+def _can_cover(box: Box) -> bool:
+    """Whether it is large enough to hide something."""
     left, bottom, right, top = box
-    return [box] if min(right - left, top - bottom) >= _SMALLEST_COVER else []
+    return min(right - left, top - bottom) >= _SMALLEST_COVER
 
 
 def _is_covered(item: PageObject, covers: list[Box]) -> bool:

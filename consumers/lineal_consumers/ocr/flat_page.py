@@ -16,7 +16,13 @@ from lineal_consumers.ocr.form_fields import FormField, form_fields, typed_notes
 from lineal_consumers.ocr.hidden_notes import find_hidden_notes, read_hidden_notes
 from lineal_consumers.ocr.page_account import find_media
 from lineal_consumers.ocr.page_images import Region
-from lineal_consumers.ocr.pdf_files import open_flat_pdf, open_objects, open_page
+from lineal_consumers.ocr.pdf_files import (
+    open_flat_pdf,
+    open_objects,
+    open_page,
+    open_with_fields,
+    page_with_annotations,
+)
 
 if TYPE_CHECKING:
     import pypdfium2 as pdfium
@@ -58,8 +64,8 @@ def open_flat_page(path: str, number: int) -> Iterator[FlatPage]:
         drawn = typed_notes(page, hidden, drawn=True)
     # A page that has its fonts and pictures from its parent loses them when PDFium flattens it: the
     # fonts to those of an annotation that have the same names. Alone, it has them itself.
-    for flatten in (_flattened, _flattened_alone):
-        with flatten(path, number, hidden) as page:
+    for flattened in (_flattened, _flattened_alone):
+        with flattened(path, number, hidden) as page:
             if (
                 page is not None
                 and len(said - _words(page)) <= _MOST_LOST * len(said)
@@ -98,8 +104,8 @@ def _draws_annotations(page: pdfium.PdfPage) -> bool:
         if not annotation:
             continue
         kind = raw.FPDFAnnot_GetSubtype(annotation)
-        draws = kind not in (raw.FPDF_ANNOT_LINK, raw.FPDF_ANNOT_POPUP) or (
-            kind == raw.FPDF_ANNOT_LINK and raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
+        draws = kind != raw.FPDF_ANNOT_POPUP and (
+            kind != raw.FPDF_ANNOT_LINK or raw.FPDFAnnot_GetAP(annotation, normal, None, 0) > 2
         )
         raw.FPDFPage_CloseAnnot(annotation)
         if draws:
@@ -124,7 +130,6 @@ def _flattened_alone(
     """The same of a document of this page alone, with all that it has from its parents; None where
     qpdf cannot make one."""
     import pikepdf
-    import pypdfium2 as pdfium
 
     try:
         alone = _alone(path, number)
@@ -133,10 +138,8 @@ def _flattened_alone(
     if alone is None:
         yield None
         return
-    document = pdfium.PdfDocument(alone)
+    document = open_with_fields(alone)
     try:
-        if document.get_formtype():
-            document.init_forms()
         page = _flatten(document, 0, hidden)
         try:
             yield page
@@ -173,8 +176,5 @@ def _flatten(document: pdfium.PdfDocument, at: int, hidden: frozenset[int]) -> p
         annotation = raw.FPDFPage_GetAnnot(page, index)
         raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_HIDDEN)
         raw.FPDFPage_CloseAnnot(annotation)
-    flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
-    if flattened == raw.FLATTEN_SUCCESS:
-        page.close()
-        page = document[at]
-    return page
+    page.close()
+    return page_with_annotations(document, at)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineal_catalog.file_formats.pdf_layers import find_hidden_layers, is_hidden_by_layer
 from lineal_consumers.ocr.form_fields import FormField
-from lineal_consumers.ocr.pdf_files import open_objects, page_objects
+from lineal_consumers.ocr.pdf_files import open_objects, page_objects, page_with_annotations
 from lineal_consumers.ocr.text_layer import text_layer_lines
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from lineal_consumers.ocr.layout import Line
 
-_UNSEEN = 1 << 1 | 1 << 5
-"""Flagged as hidden, or as not to be viewed."""
-_PRINTED = 1 << 2
 _GEOMETRY = ("/MediaBox", "/CropBox", "/Rotate", "/UserUnit")
 _APART = ("/Link", "/Popup")
 _MAX_ANNOTATIONS = 20_000
@@ -39,11 +36,12 @@ def find_hidden_notes(path: str, number: int, page: pdfium.PdfPage) -> frozenset
 
     found: set[int] = set()
     layered = False
+    unseen = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
     for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
         annotation = raw.FPDFPage_GetAnnot(page, index)
         if not annotation:
             continue
-        if raw.FPDFAnnot_GetFlags(annotation) & _UNSEEN:
+        if raw.FPDFAnnot_GetFlags(annotation) & unseen:
             found.add(index)
         layered = layered or bool(raw.FPDFAnnot_HasKey(annotation, b"OC"))
         raw.FPDFPage_CloseAnnot(annotation)
@@ -136,6 +134,7 @@ def _as_number(value: Any) -> Any:
 def _shown(alone: pikepdf.Pdf, annotation: Any) -> Iterator[pikepdf.Dictionary]:
     """A hidden annotation as one that shows itself, once for each of its states."""
     import pikepdf
+    import pypdfium2.raw as raw
 
     if not isinstance(annotation, pikepdf.Dictionary) or annotation.get("/Subtype") in _APART:
         return
@@ -150,22 +149,17 @@ def _shown(alone: pikepdf.Pdf, annotation: Any) -> Iterator[pikepdf.Dictionary]:
                 Type=pikepdf.Name.Annot,
                 Subtype=pikepdf.Name.Stamp,
                 Rect=_as_number(rect),
-                F=_PRINTED,
+                F=raw.FPDF_ANNOT_FLAG_PRINT,
                 AP=pikepdf.Dictionary(N=alone.copy_foreign(stream)),
             )
 
 
 def _lines(drawn: bytes) -> list[Line]:
     import pypdfium2 as pdfium
-    import pypdfium2.raw as raw
 
     document = pdfium.PdfDocument(drawn)
     try:
-        page = document[0]
-        flattened = raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
-        if flattened == raw.FLATTEN_SUCCESS:
-            page.close()
-            page = document[0]
+        page = page_with_annotations(document, 0)
         try:
             return text_layer_lines(page)
         finally:

@@ -35,7 +35,7 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
         return _open[1]
     close_pdf()
     try:
-        document = _with_forms(path)
+        document = open_with_fields(path)
     except pdfium.PdfiumError as error:
         raise Reject("the PDF cannot be opened") from error
     _open = (path, document)
@@ -52,20 +52,32 @@ def open_flat_pdf(path: str, number: int) -> pdfium.PdfDocument:
     global _flattened
     if _flattened is None or _flattened[0] != path or number in _flattened[2]:
         _close_flattened()
-        _flattened = (path, _with_forms(path), set())
+        _flattened = (path, open_with_fields(path), set())
     _flattened[2].add(number)
     return _flattened[1]
 
 
-def _with_forms(path: str) -> pdfium.PdfDocument:
-    """A document whose form fields have an appearance, those that have none the one that a viewer
-    would give them."""
+def open_with_fields(source: str | bytes) -> pdfium.PdfDocument:
+    """A document (its path or its bytes) whose form fields have an appearance, those that have none
+    the one that a viewer would give them."""
     import pypdfium2 as pdfium
 
-    document = pdfium.PdfDocument(path)
+    document = pdfium.PdfDocument(source)
     if document.get_formtype():
         document.init_forms()
     return document
+
+
+def page_with_annotations(document: pdfium.PdfDocument, at: int) -> pdfium.PdfPage:
+    """The page at a place, from 0, with what its annotations draw as a part of it; it stays without
+    where PDFium cannot do so."""
+    import pypdfium2.raw as raw
+
+    page = document[at]
+    if raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) == raw.FLATTEN_SUCCESS:
+        page.close()
+        page = document[at]
+    return page
 
 
 def _close_flattened() -> None:
