@@ -97,10 +97,7 @@ def candidates_of(one: Features, others: Floats) -> list[int]:
     alike = (one.descriptors @ others.reshape(-1, others.shape[2]).T).reshape(
         len(one.descriptors), len(others), others.shape[1]
     )
-    nearest, back = alike.argmax(axis=2), alike.argmax(axis=0)
-    own = np.arange(len(nearest))[:, np.newaxis]
-    which = np.arange(len(others))[np.newaxis]
-    mutual = (back[which, nearest] == own) & (alike[own, which, nearest] >= _LIKE)
+    _, mutual = _mutual(alike)
     common = mutual.sum(axis=0)
     order = np.argsort(-common, kind="stable")[:_CANDIDATES]
     return [int(place) for place in order if common[place] >= _MIN_FEATURES]
@@ -109,10 +106,11 @@ def candidates_of(one: Features, others: Floats) -> list[int]:
 def distance(one: Features, other: Features) -> float:
     """How far two photos differ where they show the same, in levels of 256; infinite where no
     movement brings one over the other."""
-    pairs = _mutual(one.descriptors @ other.descriptors.T)
-    if len(pairs) < _MIN_FEATURES:
+    nearest, mutual = _mutual((one.descriptors @ other.descriptors.T)[:, np.newaxis])
+    own = np.flatnonzero(mutual[:, 0])
+    if len(own) < _MIN_FEATURES:
         return inf
-    target, source = one.points[pairs[:, 0]], other.points[pairs[:, 1]]
+    target, source = one.points[own], other.points[nearest[own, 0]]
     movement, agreeing = cv2.estimateAffinePartial2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=_PIXELS, maxIters=500
     )
@@ -127,12 +125,17 @@ def distance(one: Features, other: Features) -> float:
     return _difference(one, other, _refined(one.grey, other.grey, back))
 
 
-def _mutual(alike: Floats) -> npt.NDArray[np.int64]:
-    """Pairs of features that are each other's nearest."""
-    nearest, back = alike.argmax(axis=1), alike.argmax(axis=0)
-    own = np.arange(len(nearest))
-    mutual = (back[nearest] == own) & (alike[own, nearest] >= _LIKE)
-    return np.column_stack([own[mutual], nearest[mutual]])
+def _mutual(alike: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Which feature of each other photo is nearest to each of one, and whether the two are each
+    other's nearest and may be the same; both features × other photos.
+
+    Args:
+        alike: features × other photos × features of these.
+    """
+    nearest, back = alike.argmax(axis=2), alike.argmax(axis=0)
+    own = np.arange(alike.shape[0])[:, np.newaxis]
+    which = np.arange(alike.shape[1])[np.newaxis]
+    return nearest, (back[which, nearest] == own) & (alike[own, which, nearest] >= _LIKE)
 
 
 def _refined(target: Grey, source: Grey, back: Floats) -> Floats:
